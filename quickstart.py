@@ -1,0 +1,86 @@
+"""Set fieldline up and show it at work, on a machine with nothing but Python.
+
+    python3 quickstart.py         make .venv, install into it, load a simulated flux tower, show what to look at
+    python3 quickstart.py test    install what the tests need, and run them all (further words go to pytest)
+
+Both may be run again at any time; once installed, neither needs a network.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent
+VENV = PROJECT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+DEMO = ("--config", "config/demo.yaml")
+LOGGERNET = "data/demo/loggernet"  # where config/demo.yaml looks for files
+
+
+def main(words):
+    """Do what the words say; return the exit status."""
+    if sys.version_info < (3, 11):
+        print(f"fieldline needs Python 3.11 or newer; this is {sys.version.split()[0]}", file=sys.stderr)
+        return 2
+    if words[:1] == ["test"]:
+        install("requirements-test.lock")
+        return run("-m", "pytest", *words[1:])
+    if words:
+        print(__doc__, file=sys.stderr)
+        return 0 if words[0] in ("-h", "--help") else 2
+    install("requirements.lock")
+    return show()
+
+
+def install(lock):
+    """Make .venv and install what `lock` lists, with the hashes in it; nothing, if that is done already."""
+    wanted = hashlib.sha256((PROJECT / lock).read_bytes() + (PROJECT / "pyproject.toml").read_bytes()).hexdigest()
+    done = VENV / f"{lock}.done"
+    if done.is_file() and done.read_text(encoding="utf-8") == f"{PROJECT}\n{wanted}" and PYTHON.exists():
+        return
+    print(f"installing into {VENV} (once; a minute or two)", flush=True)
+    if not PYTHON.exists():
+        try:
+            venv.create(VENV, with_pip=True)
+        except subprocess.CalledProcessError:
+            sys.exit("Python can't make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
+    pip("install", "--quiet", "--require-hashes", "-r", PROJECT / lock)
+    pip("install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--editable", PROJECT)
+    done.write_text(f"{PROJECT}\n{wanted}", encoding="utf-8")
+
+
+def pip(*words):
+    """Run pip in .venv; end with its status if it fails."""
+    status = subprocess.call([PYTHON, "-m", "pip", "--disable-pip-version-check", *words])
+    if status:
+        sys.exit(f"pip {words[0]} failed; if this machine has no network, run the same command once where there is one")
+
+
+def run(*words):
+    """Run Python in .venv on `words`, in the project's folder; return the exit status."""
+    return subprocess.call([PYTHON, *words], cwd=PROJECT)
+
+
+def show():
+    """Run the main job on a simulated station and say what to try next."""
+    print("A simulated flux tower writes its logger files ...", flush=True)
+    status = run("-m", "fieldline", "simulate", LOGGERNET, "--days", "2")
+    if status == 0:
+        print("\n... and the main job brings them into the embedded store:", flush=True)
+        status = run("driver.py", *DEMO)
+    if status:
+        return status
+    command = Path(".venv/Scripts/fieldline" if os.name == "nt" else ".venv/bin/fieldline")
+    print(f"""
+Three commands to try next:
+  {command} read {" ".join(DEMO)}
+  {command} read {" ".join(DEMO)} ameriflux_atmospheric fastdata --field Temp_46m --field Temp_avg_3m --start -6h --every 30m
+  {Path(PYTHON).relative_to(PROJECT)} update-db.py --dry-run YOUR_FILE.dat""")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

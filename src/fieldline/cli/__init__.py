@@ -1,0 +1,147 @@
+"""The command line: verbs, options and exit codes. What a verb does is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import Busy, ConfigError, FieldlineError
+
+DONE, FAILED, USAGE, QUARANTINED, BUSY = 0, 1, 2, 3, 75
+
+_VERBS = {
+    "run": ("do every configured job once", "fieldline run --dry-run"),
+    "new-db": ("make the bucket that a file's tables belong to", "fieldline new-db C:/Campbellsci/LoggerNet/46m.dat"),
+    "update-db": ("load what is new in files now", "fieldline update-db C:/Campbellsci/LoggerNet/46m.dat"),
+    "read": ("print what the store holds", "fieldline read field fastdata --field Temp_46m --every 10m"),
+    "simulate": ("write the files of a simulated flux tower", "fieldline simulate demo/loggernet --days 2"),
+}
+_SCRIPTS = {"run": "driver.py", "new-db": "new-db.py", "update-db": "update-db.py"}
+_EXITS = (
+    "exit status: 0 done or nothing new, 1 a job failed (nothing is lost, the next run tries again), 2 usage or configuration, "
+    "3 done, but rows were quarantined, 75 another run is under way"
+)
+
+
+def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Path | None = None) -> int:
+    """Run one verb and return the exit status.
+
+    Args:
+        verb: what a script at the top of the project stands for; None: the first argument says it.
+        argv: the arguments; None: those of the process.
+        project: the folder that holds config/, drivers/ and secret.py; None: the checkout that this package lies in, else
+            the working directory. A script passes its own folder, because Task Scheduler starts programs in System32.
+    """
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may know no 'µ'; that must not stop a run
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    options = _parser(verb).parse_args(argv)
+    options.project = project or _project()
+    try:
+        return _act(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    except Busy as error:
+        print(error, file=sys.stderr)
+        return BUSY
+    except FieldlineError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # `fieldline read ... | head`
+        sys.stderr.close()
+        return DONE
+
+
+def _act(options: argparse.Namespace) -> int:
+    """Hand over to the verb's module."""
+    if options.verb in ("run", "new-db", "update-db"):
+        from . import jobs
+
+        return jobs.main(options)
+    if options.verb == "read":
+        from . import read
+
+        return read.main(options)
+    from . import simulate
+
+    return simulate.main(options)
+
+
+def _project() -> Path:
+    checkout = Path(__file__).resolve().parents[3]
+    return checkout if (checkout / "config").is_dir() else Path.cwd()
+
+
+def _parser(verb: str | None) -> argparse.ArgumentParser:
+    """One parser for a script, one with verbs for the command `fieldline`."""
+    if verb:
+        return _with_options(
+            argparse.ArgumentParser(
+                prog=_SCRIPTS[verb],
+                description=f"{_VERBS[verb][0].capitalize()}.",
+                epilog=f"example: python {_VERBS[verb][1].replace(f'fieldline {verb}', _SCRIPTS[verb])}\n{_EXITS}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            ),
+            verb,
+        )
+    parser = argparse.ArgumentParser(
+        prog="fieldline",
+        description="Field loggers to time-series databases and dashboards.",
+        epilog=f"example: fieldline run --config config/demo.yaml\n{_EXITS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    from .. import __version__
+
+    parser.add_argument("--version", action="version", version=f"fieldline {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (text, example) in _VERBS.items():
+        sub = verbs.add_parser(name, help=text, description=f"{text.capitalize()}.", epilog=f"example: {example}")
+        _with_options(sub, name)
+    return parser
+
+
+def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
+    parser.set_defaults(verb=verb)
+    if verb == "simulate":
+        _simulate_options(parser)
+        return parser
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: config/site.yaml)")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="where fieldline keeps what it writes (default: as configured)")
+    if verb == "read":
+        _read_options(parser)
+        return parser
+    if verb == "run":
+        parser.add_argument("--job", metavar="NAME", help="do this job only")
+        parser.add_argument("--forever", action="store_true", help="repeat every few minutes until stopped (every_minutes)")
+    else:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a logger's file")
+    parser.add_argument("--dry-run", action="store_true", help="read and check, and write nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    return parser
+
+
+def _read_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bucket", nargs="?", metavar="BUCKET", help="left out: list what there is")
+    parser.add_argument("measurement", nargs="?", metavar="MEASUREMENT", help="left out: list the bucket's measurements")
+    parser.add_argument("--field", action="append", metavar="F", help="only this field; may be given several times")
+    parser.add_argument("--start", metavar="T", help="from this time on (2021-06-25T10:50Z, or -3h: three hours ago)")
+    parser.add_argument("--end", metavar="T", help="up to this time, itself excluded")
+    parser.add_argument("--every", metavar="WIDTH", help="one row for each window of this width, such as 10m, 1h or 1d")
+    parser.add_argument(
+        "--agg",
+        choices=("mean", "min", "max", "first", "last", "count", "sum"),
+        help="what a window becomes (default: mean)",
+    )
+    parser.add_argument("--format", choices=("csv", "json", "parquet"), default="csv", help="default: csv")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of printing")
+
+
+def _simulate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where the files go; files that are there are continued")
+    parser.add_argument("--days", type=float, default=1.0, metavar="N", help="how far back a new file begins (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, another weather (default: 1)")
+    parser.add_argument("--until", metavar="T", help="up to this time on the station's clock (default: now)")
+    parser.add_argument("--faults", default="none", metavar="NAME,...", help="what goes wrong: all, none, or names")

@@ -1,0 +1,37 @@
+"""The log file of a home: rotated, and never the reason that a run fails."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ..settings import Log
+
+
+class _Rotating(logging.handlers.RotatingFileHandler):
+    def rotate(self, source: str, dest: str) -> None:
+        """Rename, unless another program holds the file (Windows): then go on in it until the next record."""
+        with suppress(PermissionError):
+            super().rotate(source, dest)
+
+
+def open_log(home: Path, settings: Log) -> None:
+    """Send the messages of this process to `home`/logs/fieldline.log, instead of wherever they went before."""
+    folder = home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = _Rotating(
+        folder / "fieldline.log", maxBytes=settings.megabytes * 2**20, backupCount=settings.keep, encoding="utf-8", delay=True
+    )
+    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logger = logging.getLogger("fieldline")
+    for old in logger.handlers[:]:
+        logger.removeHandler(old)
+        old.close()
+    logger.addHandler(handler)
+    logger.setLevel(settings.level)
+    logger.propagate = False

@@ -1,0 +1,117 @@
+"""`fieldline read`: what the store holds, as rows or as a list of what there is."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+from ..errors import InputError
+from ..ports import Store
+from .jobs import load_settings, open_store
+from .show import table
+
+_WIDTH = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print rows, or the measurements of a bucket, or the buckets."""
+    store = open_store(load_settings(options))
+    try:
+        if options.bucket is None:
+            print(_buckets(store))
+        elif options.measurement is None:
+            print(_measurements(store, options.bucket))
+        else:
+            _rows(store, options)
+    finally:
+        store.close()
+    return 0
+
+
+def _buckets(store: Store) -> str:
+    buckets = store.buckets()
+    if not buckets:
+        return "the store is empty; load a file with: python update-db.py FILE"
+    rows = [
+        (name, f"{days} days" if days else "for ever", ", ".join(store.measurements(name)) or "-") for name, days in buckets.items()
+    ]
+    return table(("bucket", "keeps", "measurements"), rows)
+
+
+def _measurements(store: Store, bucket: str) -> str:
+    rows = [
+        (name, field.name, "tag" if field.tag else field.kind, field.unit or "-")
+        for name in store.measurements(bucket)
+        for field in store.fields(bucket, name).values()
+    ]
+    return table(("measurement", "field", "kind", "unit"), rows)
+
+
+def _rows(store: Store, options: argparse.Namespace) -> None:
+    if options.agg and not options.every:
+        raise InputError("--agg", "no --every", "the width of the windows", "Add for example --every 10m.")
+    if options.format == "parquet" and options.out is None:
+        raise InputError("--format parquet", "no --out", "a file to write to", "Add for example --out rows.parquet.")
+    now = pd.Timestamp.now("UTC")
+    frame = store.read(
+        options.bucket,
+        options.measurement,
+        fields=options.field,
+        start=_time("--start", options.start, now),
+        end=_time("--end", options.end, now),
+        every=_width("--every", options.every) if options.every else None,
+        agg=options.agg or "mean",
+    )
+    if options.format == "parquet":
+        _parquet(frame, options.out)
+    elif options.out is None:
+        _write(frame, options.format, sys.stdout)
+    else:
+        with options.out.open("w", encoding="utf-8", newline="") as file:
+            _write(frame, options.format, file)
+
+
+def _write(frame: pd.DataFrame, form: str, file: IO[str]) -> None:
+    """Rows with the time as ISO 8601 and Z, in the shortest form that keeps its digits."""
+    stamps = pd.Series([_iso(time) for time in frame.index], name="time", dtype=object)
+    frame = pd.concat([stamps, frame.reset_index(drop=True)], axis=1)
+    if form == "csv":
+        frame.to_csv(file, index=False, lineterminator="\n")
+    else:
+        frame.to_json(file, orient="records", double_precision=15, force_ascii=False)
+        file.write("\n")
+
+
+def _iso(time: pd.Timestamp) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def _parquet(frame: pd.DataFrame, path: Path) -> None:
+    from ..sinks.embedded import to_parquet
+
+    to_parquet(frame.reset_index(), path)
+
+
+def _time(option: str, text: str | None, now: pd.Timestamp) -> pd.Timestamp | None:
+    """A time as a person writes it: a date, a date and time (UTC unless it says otherwise), or so long ago."""
+    if text is None:
+        return None
+    if text.startswith("-"):
+        return now - _width(option, text[1:])
+    try:
+        time = pd.Timestamp(text)
+    except ValueError as error:
+        raise InputError(option, repr(text), "a time such as 2021-06-25T10:50Z, or -3h", "Correct it.") from error
+    return time.tz_localize("UTC") if time.tz is None else time.tz_convert("UTC")
+
+
+def _width(option: str, text: str) -> pd.Timedelta:
+    match = _WIDTH.fullmatch(text)
+    if not match or not int(match[1]):
+        raise InputError(option, repr(text), "a number and a unit: 30s, 10m, 1h, 1d, 1w", "Correct it.")
+    return pd.Timedelta(int(match[1]), {"m": "min", "d": "D", "w": "W"}.get(match[2], match[2]))

@@ -1,0 +1,107 @@
+"""FileManager: one file in, rows in a bucket out. The pump. And the one place that catches everything."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import FieldlineError
+from .ports import Field, Sink, Source
+from .sources.files import LoggerFile, Tally
+from .sources.quarantine import Quarantine
+from .tables import Layout, Planner
+
+log = logging.getLogger(__name__)
+
+
+def pump(source: Source, sink: Sink) -> int:
+    """Write every batch, then tell the source it is done: at least once, never lost. Return rows written."""
+    rows = 0
+    for batch in source:
+        rows += sink.write(batch.bucket, batch.measurement, batch.frame, batch.tags, batch.units)
+        batch.done()
+    return rows
+
+
+def _nothing_stored(bucket: str, measurement: str) -> Mapping[str, Field]:
+    return {}
+
+
+@dataclass
+class FileManager:
+    """Joins one file to the tables in it and to a sink.
+
+    stored: what the store knows of a measurement's fields. create: whether `update_db` makes the bucket when it is
+    not there, as a configured job does; the bare script `update-db.py` does not.
+    """
+
+    path: Path
+    sink: Sink
+    planner: Planner
+    quarantine: Quarantine
+    stored: Callable[[str, str], Mapping[str, Field]] = _nothing_stored
+    create: bool = False
+    source: LoggerFile = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source = LoggerFile(self.path, self.planner, self._fields, self.quarantine)
+
+    def new_db(self) -> list[tuple[str, int | None]]:
+        """Make the buckets that the tables of this file belong to; return each with the days it keeps rows."""
+        buckets = {}
+        for layout in self.source.layouts():
+            self.sink.create(layout.bucket, layout.keep_days)
+            buckets[layout.bucket] = layout.keep_days
+        return list(buckets.items())
+
+    def update_db(self) -> int:
+        """Load what is new in the file into its bucket; return rows written."""
+        return pump(self.source, self.sink)
+
+    def _fields(self, layout: Layout) -> Mapping[str, Field]:
+        if self.create:
+            self.sink.create(layout.bucket, layout.keep_days)
+        return self.stored(layout.bucket, layout.measurement)
+
+
+@dataclass
+class Outcome:
+    """What became of one job in one run; written to the log, the exit code and the measurement `runs`."""
+
+    job: str
+    message: str = "ok"
+    ok: bool = True
+    seconds: float = 0.0
+    tallies: list[Tally] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def total(self, name: str) -> int:
+        """The sum of one count ('read', 'written', 'quarantined', 'duplicates') over the job's tables."""
+        return sum(getattr(tally, name) for tally in self.tallies)
+
+
+Step = Callable[[Outcome], None]
+
+
+def run(jobs: Iterable[tuple[str, Sequence[Step]]]) -> list[Outcome]:
+    """Run every step of every job once; one that fails never stops another."""
+    outcomes = []
+    for name, steps in jobs:
+        outcome, began, problems = Outcome(name), time.monotonic(), list[str]()
+        for step in steps:
+            try:
+                step(outcome)
+            except FieldlineError as error:
+                problems.append(str(error))
+                log.error("%s: %s", name, error)
+            except Exception as error:
+                problems.append(f"a fault in the program, please report it: {error!r}")
+                log.exception("%s: a fault in the program", name)
+        outcome.seconds = time.monotonic() - began
+        if problems:
+            outcome.ok, outcome.message = False, "\n".join(problems)
+        outcomes.append(outcome)
+    return outcomes

@@ -1,0 +1,172 @@
+"""What can be set: every setting with its default, which is the default everywhere, and a sentence for the docs.
+
+A validator raises ValueError with words that follow the name of the setting: "must be ...".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PureWindowsPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+LONGEST_OFFSET = 14 * 60  # [min] Kiribati keeps UTC+14, no clock is further from UTC
+OFFSET = re.compile(r"[+-]([0-9]{2}):([0-5][0-9])")
+DRIVE = re.compile("[A-Za-z]:")
+JOB_NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]+")  # never only dots: a name may become a file name
+
+
+def _clock(text: str) -> str:
+    """Accept a fixed offset from UTC such as -05:00, or a zone such as America/Detroit."""
+    match = OFFSET.fullmatch(text)
+    if match is None:
+        return _zone(text)
+    if int(match[1]) * 60 + int(match[2]) > LONGEST_OFFSET:
+        raise ValueError("must be at most 14 hours from UTC")
+    return text
+
+
+def _zone(text: str) -> str:
+    from zoneinfo import ZoneInfo  # here, since most loggers keep a fixed offset
+
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # no such zone, a path that leads out of the database, one of its folders
+        raise ValueError("must be an offset such as -05:00 or a zone such as America/Detroit") from None
+    return text
+
+
+def _url(text: str) -> str:
+    if text and not re.match(r"https?://[^/\s]", text, re.IGNORECASE):
+        raise ValueError("must begin with http:// or https:// and the name of a machine")
+    return text.rstrip("/")
+
+
+def _job_name(text: str) -> str:
+    if not JOB_NAME.fullmatch(text):
+        raise ValueError("must be made of letters, digits, - _ and . only")
+    return text
+
+
+def _driver(text: str) -> str:
+    if not text.isidentifier():
+        raise ValueError("must be the name of a module in drivers/, such as umbs for drivers/umbs.py")
+    return text
+
+
+def _folder(value: object) -> object:
+    if value == "":
+        raise ValueError("must not be empty")
+    if isinstance(value, str) and DRIVE.match(value) and os.name != "nt":
+        raise ValueError("must be a folder of this machine, and only Windows has drive letters")
+    return value
+
+
+def _pattern(text: str) -> str:
+    path = PureWindowsPath(text)
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if DRIVE.match(text) and not path.root:
+        raise ValueError(f"must have a slash after {path.drive}")
+    return text
+
+
+Bucket = Annotated[str, Field(min_length=1)]
+Clock = Annotated[str, AfterValidator(_clock)]
+Days = Annotated[int, Field(ge=1, le=36500)]  # a century, so that no date overflows
+Unknown = Literal["load", "refuse"]
+Url = Annotated[str, AfterValidator(_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _left_out(cls, values: object) -> object:
+        """Take a setting that is null for one that is not there; an unknown name stays an error."""
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value is not None or name not in cls.model_fields}
+
+
+class Influxdb(_Section):
+    """The InfluxDB server to write to when `store` is influxdb."""
+
+    url: Url = Field(default="", description="address of the server; needed when `store` is influxdb")
+    org: str = Field(default="", description="organization; empty where the server has none")
+    token: SecretStr | None = Field(
+        default=None, description="goes into secret.py or INFLUXDB_TOKEN, never into the YAML"
+    )
+    bucket: Bucket | None = Field(
+        default=None, description="used instead of `defaults.bucket` when `store` is influxdb"
+    )
+
+
+class Grafana(_Section):
+    """The Grafana server that dashboards are sent to."""
+
+    url: Url = Field(default="", description="address of the server; empty: dashboards are only written to files")
+    token: SecretStr | None = Field(
+        default=None, description="goes into secret.py or GRAFANA_TOKEN, never into the YAML"
+    )
+
+
+class Defaults(_Section):
+    """What a job uses where it says nothing else."""
+
+    bucket: Bucket = Field(default="field", description="bucket that rows are written to")
+    utc_offset: Clock = Field(
+        default="+00:00", description="clock of the loggers: an offset such as -05:00, or an IANA zone"
+    )
+    keep_days: Days | None = Field(default=None, description="days that a bucket keeps its rows; null: for ever")
+
+
+class Log(_Section):
+    """The log files in `home`."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least important message kept"
+    )
+    megabytes: int = Field(default=5, ge=1, le=1000, description="size at which a new log file is begun")
+    keep: int = Field(default=5, ge=1, le=1000, description="number of full log files that are kept")
+
+
+class Job(_Section):
+    """Files that are read together. A setting that is null is as in `defaults` (`unknown`: as at the top)."""
+
+    name: Annotated[str, AfterValidator(_job_name)] = Field(description="letters, digits, - _ and . ; used once only")
+    driver: Annotated[str, AfterValidator(_driver)] | None = Field(
+        default=None, description="module of drivers/ that knows the tables; null: they are loaded as their headers say"
+    )
+    files: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
+        min_length=1, description="paths or patterns, relative to the project folder"
+    )
+    bucket: Bucket | None = Field(default=None, description="as in `defaults`")
+    utc_offset: Clock | None = Field(default=None, description="as in `defaults`")
+    keep_days: Days | None = Field(default=None, description="as in `defaults`")
+    unknown: Unknown | None = Field(default=None, description="as at the top")
+
+
+class Settings(_Section):
+    """All that can be configured."""
+
+    home: Annotated[Path, BeforeValidator(_folder)] = Field(
+        default=Path("data"), description="folder for everything that fieldline writes, relative to the project folder"
+    )
+    store: Literal["embedded", "influxdb"] = Field(default="embedded", description="where rows are kept")
+    influxdb: Influxdb = Influxdb()
+    grafana: Grafana = Grafana()
+    defaults: Defaults = Defaults()
+    unknown: Unknown = Field(default="load", description="what happens to a TOA5 table that no driver knows")
+    every_minutes: int = Field(default=5, ge=1, le=1440, description="pause between the runs of --forever [min]")
+    wait_seconds: int = Field(default=60, ge=0, le=3600, description="how long a run waits for the embedded store [s]")
+    log: Log = Log()
+    jobs: tuple[Job, ...] = ()
+
+    def for_job(self, job: Job) -> Defaults:
+        """Return the bucket, clock and retention that `job` works with: its own, else the defaults."""
+        own = {name: getattr(job, name) for name in Defaults.model_fields}
+        return self.defaults.model_copy(update={name: value for name, value in own.items() if value is not None})
