@@ -12,6 +12,7 @@ import pytest
 from fieldline.cli.drivers import load
 from fieldline.errors import InputError
 from fieldline.sources.files import LoggerFile
+from fieldline.sources.memory import Memory
 from fieldline.sources.quarantine import Quarantine
 from fieldline.tables import Planner
 
@@ -37,7 +38,7 @@ def outcome(path):
     quarantine = Listed()
     frames, error = [], ""
     try:
-        for batch in LoggerFile(path, planner, lambda layout: {}, quarantine):
+        for batch in LoggerFile(path, planner, lambda layout: {}, quarantine, Memory(None)):
             frames.append(batch.frame)
             batch.done()
     except InputError as problem:

@@ -6,13 +6,19 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .errors import FieldlineError
-from .ports import Field, Sink, Source
+from .errors import FieldlineError, InputError
+from .ports import Field, Sink, Source, Store
 from .sources.files import LoggerFile, Tally
+from .sources.memory import Memory
 from .sources.quarantine import Quarantine
 from .tables import Layout, Planner
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -26,28 +32,26 @@ def pump(source: Source, sink: Sink) -> int:
     return rows
 
 
-def _nothing_stored(bucket: str, measurement: str) -> Mapping[str, Field]:
-    return {}
-
-
 @dataclass
 class FileManager:
     """Joins one file to the tables in it and to a sink.
 
-    stored: what the store knows of a measurement's fields. create: whether `update_db` makes the bucket when it is
-    not there, as a configured job does; the bare script `update-db.py` does not.
+    store: where rows that are there already, and the fields of a measurement, can be looked up; None: nowhere. create:
+    whether `update_db` makes the bucket when it is not there, as a configured job does; the bare script does not.
     """
 
     path: Path
     sink: Sink
     planner: Planner
     quarantine: Quarantine
-    stored: Callable[[str, str], Mapping[str, Field]] = _nothing_stored
+    memory: Memory
+    store: Store | None = None
     create: bool = False
     source: LoggerFile = field(init=False)
 
     def __post_init__(self) -> None:
-        self.source = LoggerFile(self.path, self.planner, self._fields, self.quarantine)
+        known = None if self.store is None else self._known
+        self.source = LoggerFile(self.path, self.planner, self._fields, self.quarantine, self.memory, known)
 
     def new_db(self) -> list[tuple[str, int | None]]:
         """Make the buckets that the tables of this file belong to; return each with the days it keeps rows."""
@@ -59,12 +63,23 @@ class FileManager:
 
     def update_db(self) -> int:
         """Load what is new in the file into its bucket; return rows written."""
-        return pump(self.source, self.sink)
+        try:
+            return pump(self.source, self.sink)
+        except InputError as error:
+            self.memory.trouble(self.path, str(error))
+            raise
 
     def _fields(self, layout: Layout) -> Mapping[str, Field]:
         if self.create:
             self.sink.create(layout.bucket, layout.keep_days)
-        return self.stored(layout.bucket, layout.measurement)
+        return self.store.fields(layout.bucket, layout.measurement) if self.store else {}
+
+    def _known(self, layout: Layout, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        assert self.store is not None
+        stored = self.store.fields(layout.bucket, layout.measurement)
+        names = ["RECORD"] if "RECORD" in stored else [field.name for field in stored.values() if not field.tag]
+        after = end + timedelta(microseconds=1)  # ranges are half open
+        return self.store.read(layout.bucket, layout.measurement, fields=names, start=start, end=after)
 
 
 @dataclass
@@ -79,7 +94,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
     def total(self, name: str) -> int:
-        """The sum of one count ('read', 'written', 'quarantined', 'duplicates') over the job's tables."""
+        """The sum of one count ('read', 'written', 'quarantined', 'duplicates', 'missing') over the job's tables."""
         return sum(getattr(tally, name) for tally in self.tallies)
 
 

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-import time
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,20 +16,24 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .. import settings as configuration
-from ..errors import Busy, ConfigError, FieldlineError, InputError
+from ..errors import Busy, ConfigError, InputError
 from ..manager import FileManager, Outcome, Step, run
 from ..patterns import expand
 from ..ports import Sink, Store
 from ..settings import Defaults, Settings
 from ..sinks.lazy import Lazy
 from ..sinks.nowhere import Nowhere
+from ..sources.memory import Memory
 from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, drivers
-from .logs import open_log
+from .logs import append_line, open_log
 from .show import table
 
 log = logging.getLogger(__name__)
+
+COUNTS = ("read", "written", "quarantined", "duplicates", "missing")
+_A_DAY = 86_400  # [s]
 
 
 def main(options: argparse.Namespace) -> int:
@@ -55,38 +59,50 @@ def once(options: argparse.Namespace) -> int:
     Raises: ConfigError; Busy, when another run works on the same home.
     """
     settings = load_settings(options)
-    work = Work(options, settings)
     if options.dry_run:
-        return work.do()
+        return _work(options, settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(settings.home / "run.lock", timeout=0):
             open_log(settings.home, settings.log)
-            return work.do()
+            return _work(options, settings)
     except Timeout as error:
-        raise Busy(f"another run works on {settings.home}; nothing was done, the next run will") from error
+        raise Busy(busy_message(settings)) from error
+
+
+def _work(options: argparse.Namespace, settings: Settings) -> int:
+    memory = Memory(settings.home / "state.db", frozen=options.dry_run)
+    work = Work(options, settings, memory)
+    try:
+        return work.do()
+    finally:
+        work.lazy.close()
+        memory.close()
 
 
 class Work:
-    """One run: its jobs as steps, its store, its report."""
+    """One run: its jobs as steps, its store, its memory, its report."""
 
-    def __init__(self, options: argparse.Namespace, settings: Settings) -> None:
-        self.options, self.settings = options, settings
+    def __init__(self, options: argparse.Namespace, settings: Settings, memory: Memory) -> None:
+        self.options, self.settings, self.memory = options, settings, memory
         self.lazy = Lazy(functools.partial(open_store, settings))
         self.broken = list[str]()
         self.quarantine = Quarantine(None if options.dry_run else settings.home / "quarantine")
 
     def do(self) -> int:
         """Run the jobs, report them, and return the exit status."""
+        now = datetime.now(UTC)
+        if store_path(self.settings).exists():
+            begin(self.memory, now, self.settings.every_minutes)
+        else:
+            self.memory.forget()
         outcomes = run(self._jobs())
         if self.broken:
             outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
-        try:
-            if not self.options.dry_run and self.options.verb == "run":
-                self._remember(outcomes)
-            report(outcomes, self.options)
-        finally:
-            self.lazy.close()
+        if not self.options.dry_run:
+            self._remember(outcomes, now)
+        report(outcomes, self.options)
+        self.memory.keep_notes(ended=datetime.now(UTC).isoformat(timespec="seconds"))
         if not all(outcome.ok for outcome in outcomes):
             return FAILED
         return QUARANTINED if any(outcome.total("quarantined") for outcome in outcomes) else DONE
@@ -138,7 +154,8 @@ class Work:
     ) -> None:
         planner = Planner(tables(), unknown, own.bucket, own.utc_offset, own.keep_days)
         sink: Sink = Nowhere() if self.options.dry_run else self.lazy
-        manager = FileManager(path, sink, planner, self.quarantine, self.lazy.fields, create=self.options.verb == "run")
+        store = self.lazy if store_path(self.settings).exists() or not self.options.dry_run else None
+        manager = FileManager(path, sink, planner, self.quarantine, self.memory, store, create=self.options.verb == "run")
         try:
             act(manager, outcome)
         finally:
@@ -162,18 +179,61 @@ class Work:
                 self.broken.append(str(error))
         return tuple(tables)
 
-    def _remember(self, outcomes: Sequence[Outcome]) -> None:
-        """Write one row a job into the measurement `runs`, and delete what is past its retention."""
+    def _remember(self, outcomes: Sequence[Outcome], now: datetime) -> None:
+        """Hand what became of the jobs to the measurement `runs`, and delete what is past its retention.
+
+        A run that found nothing new does not open the store for that: its rows wait for one that does, a day at most.
+        """
+        import time
+
+        if self.options.verb == "run":
+            rows = [{**summary(one, "tables"), "message": textwrap.shorten(one.message, 500)} for one in outcomes]
+            self.memory.add_runs(time.time_ns(), rows)
+        waiting = self.memory.runs()
+        if not waiting or not (self.lazy.opened or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
+            return
         import pandas as pd
 
-        now = pd.Timestamp.now("UTC").as_unit("ns")
-        rows = [{"job": one.job, "ok": one.ok, **summary(one, "job", "ok", "tables")} for one in outcomes]
-        frame = pd.DataFrame(rows, index=pd.DatetimeIndex([now] * len(rows), name="time"))
         bucket = self.settings.defaults.bucket
+        frame = pd.DataFrame([row for _, row in waiting])
+        frame.index = pd.DatetimeIndex([time for time, _ in waiting], tz="UTC", name="time").as_unit("ns")
         self.lazy.create(bucket, self.settings.defaults.keep_days)
         self.lazy.write(bucket, "runs", frame, ("job",), {"seconds": "s"})
-        if gone := self.lazy.store.expire(now):
+        self.memory.drop_runs(waiting[-1][0])
+        if gone := self.lazy.expire(pd.Timestamp(now)):
             log.info("deleted %s rows that are past their bucket's retention", f"{gone:,}")
+
+
+def begin(memory: Memory, now: datetime, budget_minutes: float) -> None:
+    """Remember that a run begins, and say so if the one before took too long or did not come to its end."""
+    began, ended = memory.note("began"), memory.note("ended")
+    if began and (not ended or ended < began):
+        log.warning("the run that began at %s did not come to its end; what it left undone is done now", began)
+    elif began and ended:
+        took = (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds() / 60
+        if took > budget_minutes:
+            log.warning("the run that began at %s took %.1f min; runs are %s min apart", began, took, budget_minutes)
+    memory.keep_notes(began=now.isoformat(timespec="seconds"), process=str(os.getpid()))
+
+
+def busy_message(settings: Settings) -> str:
+    """Who holds the lock, since when, and whether that is too long; also in the log."""
+    memory = Memory(settings.home / "state.db", frozen=True)
+    began, process = memory.note("began"), memory.note("process")
+    memory.close()
+    text = f"another run works on {settings.home}; nothing was done, the next run will"
+    if began:
+        minutes = (datetime.now(UTC) - datetime.fromisoformat(began)).total_seconds() / 60
+        text = f"another run works on {settings.home} since {began} (process {process}); nothing was done, the next run will"
+        if minutes > settings.every_minutes:
+            text += f".\n  It has worked for {minutes:.0f} min, runs are {settings.every_minutes} min apart: is it stuck?"
+    append_line(settings.home, text)
+    return text
+
+
+def store_path(settings: Settings) -> Path:
+    """Where the embedded store lies."""
+    return settings.home / "store.duckdb"
 
 
 def open_store(settings: Settings) -> Store:
@@ -185,7 +245,7 @@ def open_store(settings: Settings) -> Store:
         raise ConfigError([f"store: {settings.store} is not supported by this version yet; use `store: embedded`"])
     from ..sinks.embedded import Embedded
 
-    return Embedded(settings.home / "store.duckdb", wait_seconds=settings.wait_seconds)
+    return Embedded(store_path(settings), wait_seconds=settings.wait_seconds)
 
 
 def _no_match(pattern: str, outcome: Outcome) -> None:
@@ -194,7 +254,7 @@ def _no_match(pattern: str, outcome: Outcome) -> None:
 
 def summary(outcome: Outcome, *without: str) -> dict[str, object]:
     """An outcome as plain values, for --json and the measurement `runs`."""
-    counts = {name: outcome.total(name) for name in ("read", "written", "quarantined", "duplicates")}
+    counts = {name: outcome.total(name) for name in COUNTS}
     tables = [
         {
             "file": str(one.file),
@@ -217,14 +277,14 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
         (
             outcome.job if options.verb == "run" else Path(outcome.job).name,
             f"{one.layout.bucket}.{one.layout.measurement}",
-            *(f"{getattr(one, name):,}" for name in ("read", "written", "quarantined", "duplicates")),
+            *(f"{getattr(one, name):,}" for name in COUNTS),
             _stamp(one.newest) or "-",
             f"{one.seconds:.2f}",
         )
         for outcome in outcomes
         for one in outcome.tallies
     ]
-    heads = ("job", "measurement", "read", "written", "quarantined", "duplicates", "newest", "seconds")
+    heads = ("job", "measurement", *COUNTS, "newest", "seconds")
     if rows:
         print(table(heads, rows))
     for outcome in outcomes:

@@ -18,6 +18,14 @@ class _Rotating(logging.handlers.RotatingFileHandler):
             super().rotate(source, dest)
 
 
+def append_line(home: Path, text: str) -> None:
+    """One warning from a process that does not hold the lock of `home`: it must not rotate the log under the one that does."""
+    folder = home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "fieldline.log").open("a", encoding="utf-8") as log:
+        log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}Z WARNING {text}\n")
+
+
 def open_log(home: Path, settings: Log) -> None:
     """Send the messages of this process to `home`/logs/fieldline.log, instead of wherever they went before."""
     folder = home / "logs"

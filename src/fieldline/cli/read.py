@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -77,14 +78,18 @@ def _rows(store: Store, options: argparse.Namespace) -> None:
 
 
 def _write(frame: pd.DataFrame, form: str, file: IO[str]) -> None:
-    """Rows with the time as ISO 8601 and Z, in the shortest form that keeps its digits."""
+    """Rows with the time as ISO 8601 and Z, and numbers in the shortest form that keeps all their digits."""
     stamps = pd.Series([_iso(time) for time in frame.index], name="time", dtype=object)
     frame = pd.concat([stamps, frame.reset_index(drop=True)], axis=1)
     if form == "csv":
         frame.to_csv(file, index=False, lineterminator="\n")
-    else:
-        frame.to_json(file, orient="records", double_precision=15, force_ascii=False)
-        file.write("\n")
+        return
+    frame = frame.astype(object).where(frame.notna(), None)
+    separator = "[\n"
+    for row in frame.to_dict("records"):
+        file.write(separator + json.dumps(row, ensure_ascii=False))
+        separator = ",\n"
+    file.write("\n]\n" if len(frame) else "[]\n")
 
 
 def _iso(time: pd.Timestamp) -> str:

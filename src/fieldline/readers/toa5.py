@@ -48,9 +48,13 @@ MISSING = frozenset(
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines under one header: the unit of reading. `end` counts the bytes from the start of the data given."""
+    """Whole lines under one header: the unit of reading. `end` counts the bytes from the start of the data given.
+
+    lines: the header's own lines, where they stood in the data given; empty where the header was given too.
+    """
 
     header: Header
+    lines: bytes
     body: bytes
     line: int
     end: int
@@ -88,13 +92,13 @@ def split(data: bytes, header: Header | None, where: str, line: int = 1) -> Iter
 
     Raises: InputError, when lines stand under no header or under a broken one.
     """
-    begin = 0
+    begin, lines = 0, list[bytes]()
     if header is None and not starts_header(data[:40]):
         parse_header(data.split(b"\n", 1)[:1], where, line)
     for position in [*_headers(data), len(data)]:
         body = data[begin:position]
         if header is not None and (body or position == len(data)):
-            yield Block(header, body, line, position)
+            yield Block(header, b"".join(lines), body, line, position)
         line += body.count(b"\n")
         if position < len(data):
             begin = _after_header(data, position)

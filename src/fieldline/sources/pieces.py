@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import errno
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import InputError
 from ..readers.header import LINES, Header
@@ -25,7 +26,7 @@ _TRIES, _PAUSE = 5, 0.2  # a logger program holds its file for moments only
 class Place:
     """How far a file has been read: `offset` bytes and `line - 1` lines, under `header`.
 
-    head: the first lines, which must still be there. mark: the bytes before `offset`, likewise.
+    head: the first lines, which must still be there. mark: the bytes before `offset`, likewise. lines: those of `header`.
     """
 
     head: bytes = b""
@@ -33,6 +34,7 @@ class Place:
     mark: bytes = b""
     line: int = 1
     header: Header | None = None
+    lines: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,19 @@ def read_piece(path: Path, place: Place) -> Piece:
 
     Raises: InputError, when the file can't be opened or read now; nothing of it is lost.
     """
+    piece = _patiently(path, place)
+    if not piece.replaced:
+        return piece
+    for _ in range(_TRIES):  # a program that overwrites a file in place is perhaps in the middle of it: wait for it
+        time.sleep(_PAUSE)
+        again = _patiently(path, place)
+        if again == piece:
+            break
+        piece = again
+    return piece
+
+
+def _patiently(path: Path, place: Place) -> Piece:
     for remaining in reversed(range(_TRIES)):
         try:
             return _read(path, place)
@@ -63,10 +78,7 @@ def read_piece(path: Path, place: Place) -> Piece:
 
 def _read(path: Path, place: Place) -> Piece:
     with path.open("rb") as file:
-        replaced = file.read(len(place.head)) != place.head
-        if not replaced and place.offset:
-            file.seek(place.offset - len(place.mark))
-            replaced = file.read(len(place.mark)) != place.mark
+        replaced = not _continues(file, place)
         if replaced:
             place = Place()
         file.seek(place.offset)
@@ -82,16 +94,32 @@ def _read(path: Path, place: Place) -> Piece:
     return Piece(data[:whole], place, data[whole:], len(data) == PIECE, replaced)
 
 
-def advance(place: Place, data: bytes, header: Header) -> Place:
+def _continues(file: BinaryIO, place: Place) -> bool:
+    """Whether the open file still holds what was read of it."""
+    if file.read(len(place.head)) != place.head:
+        return False
+    file.seek(place.offset - len(place.mark))
+    return file.read(len(place.mark)) == place.mark
+
+
+def continues(path: Path, place: Place) -> bool:
+    """Whether `path` holds what `place` speaks of; no, if it can't be opened."""
+    try:
+        with path.open("rb") as file:
+            return _continues(file, place)
+    except OSError:
+        return False
+
+
+def advance(place: Place, data: bytes, header: Header, lines: bytes) -> Place:
     """The place behind `data`, which has been read from `place` on and stands under `header` at its end."""
-    head = place.head or b"".join(data[: 64 * 1024].splitlines(keepends=True)[:LINES])
-    return replace(
-        place,
-        head=head,
+    return Place(
+        head=place.head or b"".join(data[: 64 * 1024].splitlines(keepends=True)[:LINES]),
         offset=place.offset + len(data),
         mark=(place.mark + data[-_MARK:])[-_MARK:],
         line=place.line + data.count(b"\n"),
         header=header,
+        lines=lines or place.lines,
     )
 
 

@@ -1,0 +1,208 @@
+"""The catalogue of the embedded store: which table and column hold which measurement and field, and how they grow.
+
+Names of DuckDB ignore case and `time` is taken, names of loggers may be anything; so what a field is called and what
+its column is called are two things, kept side by side in the schema `_fieldline`. They differ only where they must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from fieldline.errors import Rejected
+from fieldline.ports import Field, Kind
+
+STORE = "store"  # the name under which the file is attached
+CATALOG = "_fieldline"
+RESERVED = ("information_schema", "pg_catalog", "temp", "system")
+TYPES: Mapping[Kind, str] = {"number": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN", "text": "VARCHAR"}
+
+
+class Sql(str):
+    """A piece of SQL, as against a name or a value."""
+
+
+def sql(template: str, **parts: str | Sequence[str]) -> Sql:
+    """Fill `{parts}`: Sql as it is, any other text quoted as a name, a tuple as a dotted name, a list with commas."""
+    return Sql(template.format(**{key: _piece(part) for key, part in parts.items()}))
+
+
+def _piece(part: str | Sequence[str]) -> str:
+    if isinstance(part, Sql):
+        return part
+    if isinstance(part, str):
+        return '"' + part.replace('"', '""') + '"'
+    return (", " if isinstance(part, list) else ".").join(_piece(each) for each in part)
+
+
+CREATE = (
+    sql("CREATE SCHEMA IF NOT EXISTS {schema}", schema=(STORE, CATALOG)),
+    sql(
+        "CREATE TABLE IF NOT EXISTS {table} (name VARCHAR NOT NULL, keep_days INTEGER)",
+        table=(STORE, CATALOG, "buckets"),
+    ),
+    sql(
+        "CREATE TABLE IF NOT EXISTS {table} (bucket VARCHAR NOT NULL, measurement VARCHAR NOT NULL,"
+        " name VARCHAR NOT NULL, kind VARCHAR NOT NULL, unit VARCHAR NOT NULL, tag BOOLEAN NOT NULL,"
+        " position INTEGER NOT NULL, table_name VARCHAR NOT NULL, column_name VARCHAR NOT NULL)",
+        table=(STORE, CATALOG, "fields"),
+    ),
+)
+BUCKETS = sql("SELECT name, keep_days FROM {table} ORDER BY name", table=(STORE, CATALOG, "buckets"))
+ADD_BUCKET = sql("INSERT INTO {table} VALUES (?, ?)", table=(STORE, CATALOG, "buckets"))
+MEASUREMENTS = sql(
+    "SELECT DISTINCT measurement FROM {table} WHERE bucket = ? ORDER BY ALL", table=(STORE, CATALOG, "fields")
+)
+TABLES = sql("SELECT DISTINCT bucket, table_name FROM {table}", table=(STORE, CATALOG, "fields"))
+ONE_TABLE = sql(
+    "SELECT f.table_name, f.column_name, f.name, f.kind, f.unit, f.tag FROM {buckets} b"
+    " LEFT JOIN {fields} f ON f.bucket = b.name AND f.measurement = ? WHERE b.name = ? ORDER BY f.position",
+    buckets=(STORE, CATALOG, "buckets"),
+    fields=(STORE, CATALOG, "fields"),
+)
+ADD_FIELD = sql("INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", table=(STORE, CATALOG, "fields"))
+SET_UNIT = sql(
+    "UPDATE {table} SET unit = ? WHERE bucket = ? AND measurement = ? AND name = ?", table=(STORE, CATALOG, "fields")
+)
+TAKEN = sql(
+    "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?"
+    " UNION ALL SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ?"
+)
+
+
+class Cursor(Protocol):
+    """What is used of a connection to DuckDB, so that one module only needs to import it."""
+
+    def execute(self, query: str, parameters: Any = None, /) -> Any:
+        """Run one statement; the result has fetchone, fetchall and fetchnumpy."""
+
+    def register(self, view_name: str, python_object: object, /) -> Any:
+        """Let statements see a frame under a name."""
+
+    def cursor(self) -> Any:
+        """Another connection to the same DuckDB, with a transaction of its own."""
+
+    def close(self) -> None:
+        """Undo what was not committed."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field or tag, and the column that holds it."""
+
+    field: Field
+    name: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A measurement, and the table that holds it; a table without columns is not there yet."""
+
+    bucket: str
+    measurement: str
+    name: str = ""
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        """The table's name for `sql`."""
+        return (STORE, self.bucket, self.name)
+
+    @property
+    def tags(self) -> list[Column]:
+        """The columns that are part of the key."""
+        return [column for column in self.columns if column.field.tag]
+
+    @property
+    def fields(self) -> list[Column]:
+        """The columns that are measured."""
+        return [column for column in self.columns if not column.field.tag]
+
+    def find(self, name: str) -> Column | None:
+        """The column of a field or tag."""
+        return next((column for column in self.columns if column.field.name == name), None)
+
+
+def look_up(cursor: Cursor, bucket: str, measurement: str) -> Table | None:
+    """What the catalogue knows of a measurement, in one query; None when the bucket is not there."""
+    rows = cursor.execute(ONE_TABLE, [measurement, bucket]).fetchall()
+    if not rows:
+        return None
+    known = [row for row in rows if row[0] is not None]
+    columns = tuple(Column(Field(name, kind, unit, tag), column) for _, column, name, kind, unit, tag in known)
+    return Table(bucket, measurement, known[0][0] if known else "", columns)
+
+
+def refuse_bucket(name: str, existing: Iterable[str]) -> None:
+    """Raise Rejected unless `name` can be a bucket beside the `existing` ones."""
+    why = ""
+    if not name or "\0" in name:
+        why = "a name with at least one character and no NUL"
+    elif name.startswith("_"):
+        why = "a name that does not start with '_' (those are fieldline's own)"
+    elif name.lower() in RESERVED:
+        why = f"a name that DuckDB leaves free (not {', '.join(RESERVED)})"
+    elif twin := next((other for other in existing if _alike(other, name)), ""):
+        why = f"a name that differs from '{twin}' in more than case"
+    if why:
+        raise Rejected(f"bucket {name!r}: expected {why}.\n  Choose another bucket in config/ or in the driver.")
+
+
+def grown(table: Table, wanted: Iterable[Field], taken: Collection[str]) -> Table:
+    """`table` with a column for each field it lacks; `taken` are the names of other tables, if it must be made."""
+    name = table.name or free_name(table.measurement, taken)
+    columns = list(table.columns)
+    for new in wanted:
+        if table.find(new.name) is None:
+            columns.append(Column(new, free_name(new.name, ["time", *(column.name for column in columns)])))
+    return replace(table, name=name, columns=tuple(columns))
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """`wanted`, or `wanted_2` and so on: the first that differs from all that are `taken` in more than case."""
+    wanted = wanted.replace("\0", "") or "unnamed"
+    used = {name.casefold() for name in taken}
+    number, name = 1, wanted
+    while name.casefold() in used:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+def _alike(one: str, other: str) -> bool:
+    return one != other and one.casefold() == other.casefold()
+
+
+def grow(cursor: Cursor, table: Table, wanted: Sequence[Field]) -> Table:
+    """Make the table or the columns that are missing, and note them in the catalogue."""
+    taken: list[str] = []
+    if not table.columns:
+        taken = [name for (name,) in cursor.execute(TAKEN, [STORE, table.bucket] * 2).fetchall()]
+    after = grown(table, wanted, taken)
+    new = after.columns[len(table.columns) :]
+    if not table.columns:
+        cursor.execute(
+            sql("CREATE TABLE {table} (time TIMESTAMP_NS, {columns})", table=after.path, columns=[*map(_declare, new)])
+        )
+    else:
+        for column in new:
+            cursor.execute(sql("ALTER TABLE {table} ADD COLUMN {column}", table=after.path, column=_declare(column)))
+    for position, column in enumerate(new, len(table.columns)):
+        field = column.field
+        key = [table.bucket, table.measurement, field.name]
+        cursor.execute(ADD_FIELD, [*key, field.kind, field.unit, field.tag, position, after.name, column.name])
+    return after
+
+
+def _declare(column: Column) -> Sql:
+    kind = TYPES[column.field.kind] + (" DEFAULT ''" if column.field.tag else "")
+    return sql("{name} {kind}", name=column.name, kind=Sql(kind))
+
+
+def set_units(cursor: Cursor, table: Table, units: Mapping[str, str]) -> None:
+    """Note the units that are new; an empty one never replaces a known one."""
+    for column in table.columns:
+        unit = units.get(column.field.name, "")
+        if unit and unit != column.field.unit:
+            cursor.execute(SET_UNIT, [unit, table.bucket, table.measurement, column.field.name])

@@ -1,0 +1,74 @@
+"""What is wrong with the file of the embedded store, in words, from what DuckDB says of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fieldline.errors import Rejected, StoreError, Unreachable
+
+BUSY = (
+    "could not set lock on file",
+    "unique file handle conflict",
+    "different configuration",
+    "used by another process",
+)
+IN_USE_ON_WINDOWS = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+UNFIT = ("cannot encode str", "conversion error", "out of range")
+FAULTS = (
+    (
+        ("not a valid duckdb",),
+        "is not a DuckDB file",
+        "Move it away, make the buckets again with new-db.py and load the files again.",
+    ),
+    (
+        ("corrupt", "checksum", "could not read enough", "replaying wal"),
+        "is damaged",
+        "Put back a copy; or move it and its .wal away, make the buckets with new-db.py and load the files again.",
+    ),
+    (("no space left", "disk full", "not enough space", "file too large"), "cannot grow", "Free some disk space."),
+    (
+        ("permission denied", "access is denied", "read-only file system"),
+        "may not be opened",
+        "Give the account that runs fieldline the right to write the file and its folder.",
+    ),
+    (("newer version", "older version"), "was made by another version of DuckDB", "Run: pip install --upgrade duckdb"),
+)
+
+
+def is_busy(path: Path, message: str) -> bool:
+    """Whether DuckDB could not open the file because somebody else has it."""
+    return any(word in message.lower() for word in BUSY) or ("cannot open file" in message.lower() and _in_use(path))
+
+
+def _in_use(path: Path) -> bool:
+    """Whether Windows says so; DuckDB repeats it in the language of the machine, so ask again for the number."""
+    if os.name != "nt":
+        return False
+    try:
+        with path.open("rb"):
+            return True  # it opens by now: whoever had it has just let go
+    except OSError as error:
+        return getattr(error, "winerror", None) in IN_USE_ON_WINDOWS
+
+
+def fault(path: Path, message: str) -> StoreError:
+    """The error to raise for what DuckDB said: with a file that can be put right the rows are kept."""
+    said = message.strip().splitlines()[0] if message.strip() else "nothing"
+    if "_fieldline" in said and "does not exist" in said:
+        return Rejected(
+            f"{path}: found a DuckDB file without a bucket, expected one that new-db.py made.\n"
+            "  make it with: python new-db.py FILE"
+        )
+    if any(word in message.lower() for word in UNFIT):
+        return Rejected(
+            f"{path}: found a value that cannot be kept or computed ({said}).\n"
+            "  Correct it where it comes from; broken text means a wrong `encoding` of the file."
+        )
+    for words, what, remedy in FAULTS:
+        if any(word in message.lower() for word in words):
+            return Unreachable(f"{path}: {what} (DuckDB: {said}).\n  {remedy}")
+    return Unreachable(
+        f"{path}: found an error of DuckDB, expected none ({said}).\n"
+        "  The rows are kept and will be tried again; if it stays, please report it."
+    )

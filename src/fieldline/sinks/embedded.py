@@ -1,0 +1,302 @@
+"""A store in one DuckDB file, plain enough for anybody's DuckDB, pandas or R to open.
+
+    import duckdb
+    duckdb.connect("store.duckdb", read_only=True).sql('FROM field.tower WHERE PPFD > 1000').df()
+
+A bucket is a schema, a measurement a table, `time` its UTC time, a tag a text column, a field a column of its kind.
+The catalogue in the schema `_fieldline` knows the few names that had to differ, the units, and how long a bucket keeps
+its rows.
+
+DuckDB allows one writing process and then no reader, so every call opens, works and closes. `<file>.lock` is a
+turnstile: a writer holds it while it works, a reader only while it opens, so readers share and a waiting writer is not
+starved. Opening costs a millisecond because one empty DuckDB per process and file stays, to which the file is attached
+and from which it is detached; between calls nothing is open. Use it in the process that imported it, not in a fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from fieldline.errors import Rejected, Unreachable
+from fieldline.ports import AGGREGATES, Aggregate, Field
+from fieldline.sinks import _catalog as catalog
+from fieldline.sinks import _query as query
+from fieldline.sinks._catalog import STORE, Cursor, Table, sql
+from fieldline.sinks._faults import fault
+from fieldline.sinks._file import shared
+from fieldline.sinks._points import Points, answer, fitted, points
+from fieldline.sinks._turnstile import Patience, turnstile
+
+STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
+DAY = 86_400 * 10**9  # ns
+
+
+class Embedded:
+    """A `ports.Store` in one DuckDB file.
+
+    Args:
+        path: the file; `create` makes it. `<path>.lock` appears beside it, and `<path>.wal` while it is written.
+        wait_seconds: how long a call waits for its turn before it raises Unreachable.
+    """
+
+    def __init__(self, path: str | Path, wait_seconds: float = 60.0) -> None:
+        self.path, self.wait_seconds = Path(path), wait_seconds
+        self._file = shared(self.path, _empty_duckdb)
+
+    def create(self, bucket: str, keep_days: int | None) -> None:
+        """See `ports.Sink`; a bucket that is there keeps its `keep_days`."""
+        with self._writing(f"to make the bucket {bucket!r}", make=True) as cursor:
+            for statement in catalog.CREATE:
+                cursor.execute(statement)
+            existing = [name for name, _ in cursor.execute(catalog.BUCKETS).fetchall()]
+            catalog.refuse_bucket(bucket, existing)
+            if bucket not in existing:
+                cursor.execute(sql("CREATE SCHEMA IF NOT EXISTS {schema}", schema=(STORE, bucket)))
+                cursor.execute(catalog.ADD_BUCKET, [bucket, keep_days])
+
+    def write(
+        self,
+        bucket: str,
+        measurement: str,
+        frame: pd.DataFrame,
+        tags: tuple[str, ...] = (),
+        units: Mapping[str, str] | None = None,
+    ) -> int:
+        """See `ports.Sink`. Long frames go in steps, each durable when it is done; between them others have their turn.
+
+        Raises also: ValueError, when `frame` is not what `ports.Sink` says.
+        """
+        batch = points(frame, tags)
+        for first in range(0, len(batch.frame), STEP_ROWS):
+            with self._writing(f"to write {len(batch.frame)} rows") as cursor:
+                table = self._known(cursor, bucket, measurement)
+                if first == 0:  # all of it, so that what does not fit is refused before anything is written
+                    batch = self._fitted(batch, table)
+                part = self._fitted(batch.part(first, first + STEP_ROWS), table)
+                _put(cursor, table, part, units or {})
+        return batch.rows
+
+    def read(
+        self,
+        bucket: str,
+        measurement: str,
+        *,
+        fields: Sequence[str] | None = None,
+        start: pd.Timestamp | None = None,
+        end: pd.Timestamp | None = None,
+        every: pd.Timedelta | None = None,
+        agg: Aggregate = "mean",
+    ) -> pd.DataFrame:
+        """See `ports.Store`. Tags come first, then the fields as asked; rows without a value in any are left out.
+
+        Raises also: ValueError, when a time has no zone, a window no width or `agg` no such name.
+        """
+        since, until, width = _ns(start), _ns(end), _width(every, agg)
+        with self._reading(f"to read {measurement!r}") as cursor:
+            table = self._there(cursor, bucket, measurement)
+            wanted = query.chosen(table, fields, agg if width else None, self._where(table))
+            if width:
+                question = query.windows(table, wanted, since, until, width, agg)
+            else:
+                question = query.rows(table, wanted, since, until)
+            return _ask(cursor, question, width or 1)
+
+    def latest(self, bucket: str, measurement: str) -> pd.DataFrame:
+        """See `ports.Store`."""
+        with self._reading(f"to read {measurement!r}") as cursor:
+            return _ask(cursor, query.newest(self._there(cursor, bucket, measurement)))
+
+    def buckets(self) -> dict[str, int | None]:
+        """See `ports.Store`."""
+        if self._file.missing():
+            return {}
+        with self._reading("to list the buckets") as cursor:
+            return dict(cursor.execute(catalog.BUCKETS).fetchall())
+
+    def measurements(self, bucket: str) -> list[str]:
+        """See `ports.Store`. Raises: Rejected, when the bucket is not there; Unreachable."""
+        with self._reading("to list the measurements") as cursor:
+            self._known(cursor, bucket, "")
+            return [name for (name,) in cursor.execute(catalog.MEASUREMENTS, [bucket]).fetchall()]
+
+    def fields(self, bucket: str, measurement: str) -> dict[str, Field]:
+        """See `ports.Store`."""
+        if self._file.missing():
+            return {}
+        with self._reading("to list the fields") as cursor:
+            table = catalog.look_up(cursor, bucket, measurement)
+            return {column.field.name: column.field for column in table.columns} if table else {}
+
+    def expire(self, now: pd.Timestamp) -> int:
+        """See `ports.Store`. With nothing to delete this is one look at the statistics of each table."""
+        limits = {bucket: _ns(now) - days * DAY for bucket, days in self.buckets().items() if days is not None}
+        if not limits:
+            return 0
+        with self._reading("to look for old rows") as cursor:
+            old = [(table, limit) for table, limit in _tables(cursor, limits) if _has_rows_before(cursor, table, limit)]
+        return sum(self._delete(table, limit) for table, limit in old)
+
+    def close(self) -> None:
+        """See `ports.Sink`; the next call opens again."""
+        self._file.rest()
+
+    def _delete(self, table: tuple[str, str, str], limit: int) -> int:
+        with self._writing("to delete old rows") as cursor:
+            (count,) = cursor.execute(query.past(table, "DELETE"), [limit]).fetchone() or (0,)
+            return int(count)
+
+    def _fitted(self, batch: Points, table: Table) -> Points:
+        return fitted(batch, {column.field.name: column.field for column in table.columns}, self._where(table))
+
+    def _where(self, table: Table) -> str:
+        return f"{self.path}, bucket {table.bucket!r}, measurement {table.measurement!r}"
+
+    def _known(self, cursor: Cursor, bucket: str, measurement: str) -> Table:
+        """The measurement in the catalogue, which may have no columns yet. Raises: Rejected without its bucket."""
+        table = catalog.look_up(cursor, bucket, measurement)
+        if table is None:
+            raise self._no_bucket([name for name, _ in cursor.execute(catalog.BUCKETS).fetchall()], bucket)
+        return table
+
+    def _there(self, cursor: Cursor, bucket: str, measurement: str) -> Table:
+        table = self._known(cursor, bucket, measurement)
+        if not table.columns:
+            raise Rejected(
+                f"{self._where(table)}: found nothing, expected a measurement that was written.\n"
+                "  See the names with: python -m fieldline status"
+            )
+        return table
+
+    def _no_bucket(self, there: Sequence[str] = (), bucket: str = "") -> Rejected:
+        name = f" {bucket!r}" if bucket else ""
+        return Rejected(
+            f"{self.path}: found no bucket{name} (there are: {', '.join(there) or 'none'}).\n"
+            "  make it with: python new-db.py FILE"
+        )
+
+    @contextmanager
+    def _reading(self, purpose: str) -> Iterator[Cursor]:
+        """A cursor on the file for one answer; others may read at the same time."""
+        if self._file.missing():
+            raise self._no_bucket()
+        patience = Patience(self.path, self.wait_seconds, purpose)
+        with self._translated():
+            with turnstile(self.path, patience):
+                cursor = patience.until(lambda: self._file.attach(write=False))
+            try:
+                yield cursor
+            finally:
+                self._file.detach(cursor)
+
+    @contextmanager
+    def _writing(self, purpose: str, make: bool = False) -> Iterator[Cursor]:
+        """A cursor on the file in one transaction, which is durable at the end; nobody else has the file."""
+        if make:
+            _make_folder(self.path.parent)
+        elif self._file.missing():
+            raise self._no_bucket()
+        patience = Patience(self.path, self.wait_seconds, purpose)
+        with self._translated(), turnstile(self.path, patience):
+            if make:
+                self._file.make()
+            cursor = patience.until(lambda: self._file.attach(write=True))
+            try:
+                cursor.execute("BEGIN")
+                yield cursor
+                cursor.execute("COMMIT")
+            finally:
+                self._file.detach(cursor)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """DuckDB's errors as ours."""
+        try:
+            yield
+        except duckdb.Error as error:
+            self._file.rest()  # whatever failed is not used again
+            raise fault(self.path, str(error)) from error
+
+
+def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) -> None:
+    """Write the rows of one step, and make room in the table for what they bring."""
+    new = [field for field in batch.fields(units) if table.find(field.name) is None]
+    catalog.set_units(cursor, table, units)
+    if new:
+        table = catalog.grow(cursor, table, new)
+    columns = [column for column in table.columns if column.field.name in batch.kinds]
+    rows = batch.frame[[column.field.name for column in columns]]
+    rows = rows.set_axis([column.name for column in columns], axis=1)
+    rows.insert(0, "time", rows.index)
+    cursor.register("frame", rows)
+    span = [rows.index[0].value, rows.index[-1].value]
+    (overlap,) = cursor.execute(query.any_between(table), span).fetchone() or (True,)
+    if overlap:
+        cursor.execute(query.merge(table, columns), span)
+    else:
+        cursor.execute(query.insert(table, columns))
+
+
+def _ask(cursor: Cursor, question: query.Query, unit: int = 1) -> pd.DataFrame:
+    """The frame that answers; `unit` is how many ns one step of the column `at` means."""
+    data = cursor.execute(question.statement, question.values).fetchnumpy()
+    return answer(question.columns, data, data["at"].astype("int64") * unit)
+
+
+def _tables(cursor: Cursor, limits: Mapping[str, int]) -> list[tuple[tuple[str, str, str], int]]:
+    """Every table of some buckets, with the limit of its bucket."""
+    found = [(bucket, name) for bucket, name in cursor.execute(catalog.TABLES).fetchall() if bucket in limits]
+    return [((STORE, bucket, name), limits[bucket]) for bucket, name in found]
+
+
+def _has_rows_before(cursor: Cursor, table: tuple[str, str, str], limit: int) -> bool:
+    (found,) = cursor.execute(query.past(table, "SELECT"), [limit]).fetchone() or (False,)
+    return bool(found)
+
+
+def _ns(time: pd.Timestamp | None) -> Any:
+    """Nanoseconds since 1970 UTC; None stays None."""
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        raise ValueError(f"expected a time with its zone, found {time}")
+    return time.as_unit("ns").value
+
+
+def _width(every: pd.Timedelta | None, agg: Aggregate) -> int:
+    """Nanoseconds of a window; 0 for none."""
+    if agg not in AGGREGATES:
+        raise ValueError(f"expected one of {', '.join(AGGREGATES)}, found {agg!r}")
+    if every is None:
+        return 0
+    width = int(every.as_unit("ns").value)
+    if width <= 0:
+        raise ValueError(f"expected windows wider than nothing, found {every}")
+    return width
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unreachable(
+            f"{folder}: found {error.strerror}, expected to make the folder of the store.\n"
+            "  Choose another `home` in config/, or give the account that runs fieldline the right to write there."
+        ) from error
+
+
+def _empty_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB without a file; what does not fit in memory goes beside the store, not into the working directory."""
+    aside = str(path.with_name(path.name + ".tmp"))
+    return duckdb.connect(":memory:", config={"temp_directory": aside, "autoinstall_known_extensions": "false"})
+
+
+def to_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as a Parquet file; here because no other module imports DuckDB."""
+    with duckdb.connect(":memory:") as connection:
+        connection.from_df(frame).write_parquet(str(path))
