@@ -34,7 +34,9 @@ class Listed(Quarantine):
 
 def outcome(path):
     """What a file gives: the text of each of the NAMES, empty where there is none."""
-    planner = Planner(load(TESTS.parent / "drivers", "umbs"), unknown="refuse" if "refuse" in path.parent.name else "load")
+    planner = Planner(
+        load(TESTS.parent / "drivers", "umbs"), unknown="refuse" if "refuse" in path.parent.name else "load"
+    )
     quarantine = Listed()
     frames, error = [], ""
     try:

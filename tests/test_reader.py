@@ -13,7 +13,23 @@ HEADER = (
 )
 ROW = b'"2026-06-25 10:50:00",1,20.5,60,"ok"\r\n'
 PIECES = st.sampled_from(
-    [ROW, HEADER, b"\r\n", b"\n", b"\r", b"\0", b'"', b",", b"NAN", b'"TOA5"', b"TOA5,", b"\xb0", b"\xff", b"1", b"2026-06-25 24:00:00"]
+    [
+        ROW,
+        HEADER,
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b'"',
+        b",",
+        b"NAN",
+        b'"TOA5"',
+        b"TOA5,",
+        b"\xb0",
+        b"\xff",
+        b"1",
+        b"2026-06-25 24:00:00",
+    ]
 )
 ALMOST = st.lists(st.one_of(PIECES, st.binary(max_size=8)), max_size=40).map(b"".join)
 
@@ -82,6 +98,8 @@ def test_kinds_that_are_known_are_kept():
 
 
 def test_a_word_that_means_missing_can_be_declared():
-    part = toa5.rows(next(toa5.split(HEADER + ROW.replace(b"20.5", b"broken"), None, "x")), {"Temp": "number"}, ["broken"])
+    part = toa5.rows(
+        next(toa5.split(HEADER + ROW.replace(b"20.5", b"broken"), None, "x")), {"Temp": "number"}, ["broken"]
+    )
     assert part.bad == ()
     assert part.frame["Temp"].isna().all()

@@ -96,7 +96,9 @@ def test_a_driver_imports_fieldline_only_and_declares_units(name):
 
 
 def test_what_the_package_offers_is_what_it_names():
-    public = {name for name, value in vars(fieldline).items() if not name.startswith("_") and not inspect.ismodule(value)}
+    public = {
+        name for name, value in vars(fieldline).items() if not name.startswith("_") and not inspect.ismodule(value)
+    }
     assert public == set(fieldline.__all__)
 
 

@@ -229,9 +229,9 @@ def test_quantities_stay_in_the_ranges_of_the_site(tmp_path, until, low, high):
 
 def test_soil_damps_and_delays_the_day_with_depth(clean):
     soil = rows(clean / "umbs_slowdata.dat").set_index("TIMESTAMP")
-    names = [f"Soil_temp_{depth}_st1" for depth in ("2cm", "7.5cm", "20cm", "50cm")] + ["1m_st1"]
+    names = [f"Soil_temp_{depth}_st1" for depth in ("2cm", "7.5cm", "20cm", "50cm")] + ["Soil_temp_1m_st1"]
     swing = soil[names].resample("D", closed="right").agg(lambda day: day.max() - day.min()).mean()
-    assert (np.diff(swing[names[:4]]) < 0).all() and swing["1m_st1"] < 0.3
+    assert (np.diff(swing[names[:4]]) < 0).all() and swing["Soil_temp_1m_st1"] < 0.3
     calm = soil - soil.rolling(48, center=True).mean()
     peaks = calm.groupby((calm.index - pd.Timedelta(hours=9)).hour)[names[:3]].mean().idxmax()
     assert (np.diff(peaks) > 0).all()

@@ -2,7 +2,7 @@
 
 What a driver needs is here:
 
-    from fieldline import Column, DataTable
+    from . import Column, DataTable
 """
 
 from .errors import FieldlineError, InputError

@@ -1,4 +1,4 @@
-"""The logger's clock and UTC: fixed offsets (right for loggers, which keep standard time) and zones with summer time."""
+"""The logger's clock and UTC: fixed offsets (right for loggers, which keep standard time), zones with summer time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def fixed_offset(zone: str) -> timedelta | None:
     try:
         info = ZoneInfo(zone)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{zone!r} is neither an offset such as '-05:00' nor a zone such as 'America/Detroit'") from error
+        raise ValueError(
+            f"{zone!r} is neither an offset such as '-05:00' nor a zone such as 'America/Detroit'"
+        ) from error
     offsets = {info.utcoffset(datetime(2025, month, 1)) for month in range(1, 13)}
     return offsets.pop() if len(offsets) == 1 else None
 
@@ -40,8 +42,8 @@ def fixed_offset(zone: str) -> timedelta | None:
 def to_utc(stamps: pd.DatetimeIndex, zone: str, after: pd.Timestamp | None = None) -> pd.DatetimeIndex:
     """The logger's own stamps (naive) as UTC, in the same order.
 
-    In a zone with summer time one hour stands twice each autumn: such a stamp is the earlier of its two times as long as
-    that lies after the row before, else the later one. A stamp in the hour that spring leaves out is read with the
+    In a zone with summer time one hour stands twice each autumn: such a stamp is the earlier of its two times as long
+    as that lies after the row before, else the later one. A stamp in the hour that spring leaves out is read with the
     standard offset (the logger did not change its clock).
 
     Args:
@@ -50,15 +52,16 @@ def to_utc(stamps: pd.DatetimeIndex, zone: str, after: pd.Timestamp | None = Non
     offset = fixed_offset(zone)
     if offset is not None:
         return (stamps - offset).tz_localize(UTC)
-    earlier, later = (
-        stamps.tz_localize(zone, ambiguous=[summer] * len(stamps), nonexistent=timedelta(hours=1)).tz_convert(UTC)
-        for summer in (True, False)
-    )
-    chosen = earlier.to_series(index=range(len(stamps)))
-    for position in (earlier != later).nonzero()[0]:
-        before = chosen.iloc[position - 1] if position else after
-        if before is not None and earlier[position] <= before:
-            chosen.iloc[position] = later[position]
+    import numpy as np
     import pandas as pd
 
+    earlier, later = (
+        stamps.tz_localize(zone, ambiguous=np.full(len(stamps), summer), nonexistent=timedelta(hours=1)).tz_convert(UTC)
+        for summer in (True, False)
+    )
+    chosen = list(earlier)
+    for position in map(int, np.flatnonzero(earlier != later)):
+        before = chosen[position - 1] if position else after
+        if before is not None and chosen[position] <= before:
+            chosen[position] = later[position]
     return pd.DatetimeIndex(chosen)

@@ -27,8 +27,8 @@ class Field:
 class Sink(Protocol):
     """Where rows go. tests/test_sinks.py runs every sink through the same cases.
 
-    A frame has one row a point. Its index is the time: `DatetimeIndex`, UTC, nanoseconds. Its columns are the tags (text)
-    and the fields: float64 is a number, int64 or Int64 an integer, bool or boolean a boolean, anything else text.
+    A frame has one row a point. Its index is the time: `DatetimeIndex`, UTC, nanoseconds. Its columns are the tags
+    (text) and the fields: float64 is a number, int64 or Int64 an integer, bool or boolean a boolean, the rest text.
     NaN, None and NA are missing and are never written.
     """
 

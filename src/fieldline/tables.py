@@ -24,7 +24,7 @@ _FROM_HEADER = ("station", "serial")  # tags that the header gives; every other 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name in the store, its unit, the checks it must pass, and what it holds (None: its values tell)."""
+    """One column: its name in the store, its unit, the checks it must pass, what it holds (None: its values tell)."""
 
     name: str
     unit: str
@@ -90,9 +90,16 @@ def _faults(cls: type[DataTable]) -> Iterator[str]:
         yield "it has no docstring: say in one sentence what the table holds, with the interval"
     known = [name for name in dir(DataTable) if not name.startswith("_")] + list(DataTable.__annotations__)
     for name, value in vars(cls).items():
-        if not name.startswith("_") and name not in known and not callable(value) and not isinstance(value, classmethod):
+        if (
+            not name.startswith("_")
+            and name not in known
+            and not callable(value)
+            and not isinstance(value, classmethod)
+        ):
             near = difflib.get_close_matches(name, known, n=1)
-            yield f"unknown attribute {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")
+            yield f"unknown attribute {name!r}; " + (
+                f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            )
     if cls.__name__ in REGISTRY and REGISTRY[cls.__name__].__module__ != cls.__module__:
         yield f"another table is called {cls.__name__}, in {REGISTRY[cls.__name__].__module__}; rename one"
     yield from _wrong_types(cls)
@@ -104,6 +111,17 @@ def _wrong_types(cls: type[DataTable]) -> Iterator[str]:
         value = getattr(cls, name, "x")
         if not isinstance(value, str) or not value:
             yield f"{name} is {value!r}, must be text"
+    for name in ("tags", "missing", "names"):
+        if not isinstance(getattr(cls, name), tuple):
+            yield f'{name} is {getattr(cls, name)!r}, must be a tuple such as ("station",)'
+    if bool(cls.pattern) != bool(cls.names):
+        yield "pattern and names go together: which files without a header, and what their columns are called"
+    elif cls.names and TIMESTAMP not in cls.names:
+        yield f"names has no {TIMESTAMP}"
+    yield from _wrong_times(cls)
+
+
+def _wrong_times(cls: type[DataTable]) -> Iterator[str]:
     if isinstance(zone := getattr(cls, "timezone", None), str):
         try:
             fixed_offset(zone)
@@ -112,13 +130,6 @@ def _wrong_types(cls: type[DataTable]) -> Iterator[str]:
     keep_days = getattr(cls, "keep_days", None)
     if keep_days is not None and (not isinstance(keep_days, int) or isinstance(keep_days, bool) or keep_days < 1):
         yield f"keep_days is {keep_days!r}, must be a whole number of days, or None for ever"
-    for name in ("tags", "missing", "names"):
-        if not isinstance(getattr(cls, name), tuple):
-            yield f'{name} is {getattr(cls, name)!r}, must be a tuple such as ("station",)'
-    if bool(cls.pattern) != bool(cls.names):
-        yield "pattern and names go together: which files without a header, and what their columns are called"
-    elif cls.names and TIMESTAMP not in cls.names:
-        yield f"names has no {TIMESTAMP}"
 
 
 def _wrong_columns(cls: type[DataTable]) -> Iterator[str]:
@@ -127,18 +138,22 @@ def _wrong_columns(cls: type[DataTable]) -> Iterator[str]:
         yield f"columns is {columns!r}, must be {{name in the file: Column(name, unit)}}"
         return
     for key, column in columns.items():
-        if not isinstance(column, Column):
-            yield f"columns[{key!r}] is {column!r}, must be a Column(name, unit)"
-        elif not column.name or not column.unit or column.kind not in get_args(Kind):
-            yield f"columns[{key!r}] needs a name, a unit ('1' for none) and a kind of {', '.join(get_args(Kind))}"
-        elif column.checks:
-            yield f"columns[{key!r}] has checks, which this version does not run yet; leave them out"
+        yield from _wrong_column(key, column)
     stored = [column.name for column in columns.values() if isinstance(column, Column)]
     for name in sorted({name for name in stored if stored.count(name) > 1}):
         yield f"two columns are called {name!r} in the store"
     for tag in cls.tags if isinstance(cls.tags, tuple) else ():
         if tag not in _FROM_HEADER and tag not in stored:
             yield f"the tag {tag!r} is neither 'station' nor 'serial' nor a column in the store"
+
+
+def _wrong_column(key: str, column: object) -> Iterator[str]:
+    if not isinstance(column, Column):
+        yield f"columns[{key!r}] is {column!r}, must be a Column(name, unit)"
+    elif not column.name or not column.unit or column.kind not in get_args(Kind):
+        yield f"columns[{key!r}] needs a name, a unit ('1' for none) and a kind of {', '.join(get_args(Kind))}"
+    elif column.checks:
+        yield f"columns[{key!r}] has checks, which this version does not run yet; leave them out"
 
 
 @dataclass(frozen=True)
@@ -284,8 +299,6 @@ def build(layout: Layout, header: Header, rows: pd.DataFrame, after: pd.Timestam
     frame.index = to_utc(pd.DatetimeIndex(rows.index), layout.timezone, after).rename("time")
     frame = layout.derive(frame)
     constant = {
-        tag: pd.Categorical.from_codes([0] * len(frame), categories=[getattr(header, tag)])
-        for tag in layout.tags
-        if tag in _FROM_HEADER
+        tag: pd.Categorical([getattr(header, tag)]).repeat(len(frame)) for tag in layout.tags if tag in _FROM_HEADER
     }
     return pd.concat([frame, pd.DataFrame(constant, index=frame.index)], axis=1)

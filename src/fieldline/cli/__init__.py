@@ -20,8 +20,8 @@ _VERBS = {
 }
 _SCRIPTS = {"run": "driver.py", "new-db": "new-db.py", "update-db": "update-db.py"}
 _EXITS = (
-    "exit status: 0 done or nothing new, 1 a job failed (nothing is lost, the next run tries again), 2 usage or configuration, "
-    "3 done, but rows were quarantined, 75 another run is under way"
+    "exit status: 0 done or nothing new, 1 a job failed (nothing is lost, the next run tries again),\n"
+    "2 usage or configuration, 3 done, but rows were quarantined, 75 another run is under way"
 )
 
 
@@ -31,8 +31,8 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     Args:
         verb: what a script at the top of the project stands for; None: the first argument says it.
         argv: the arguments; None: those of the process.
-        project: the folder that holds config/, drivers/ and secret.py; None: the checkout that this package lies in, else
-            the working directory. A script passes its own folder, because Task Scheduler starts programs in System32.
+        project: the folder that holds config/, drivers/ and secret.py; None: the checkout that this package lies in,
+            else the working directory. A script passes its own, because Task Scheduler starts programs in System32.
     """
     for stream in (sys.stdout, sys.stderr):  # a Windows console may know no 'µ'; that must not stop a run
         if hasattr(stream, "reconfigure"):
@@ -109,13 +109,17 @@ def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.Argume
         _simulate_options(parser)
         return parser
     parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: config/site.yaml)")
-    parser.add_argument("--home", type=Path, metavar="DIR", help="where fieldline keeps what it writes (default: as configured)")
+    parser.add_argument(
+        "--home", type=Path, metavar="DIR", help="where fieldline keeps what it writes (default: as configured)"
+    )
     if verb == "read":
         _read_options(parser)
         return parser
     if verb == "run":
         parser.add_argument("--job", metavar="NAME", help="do this job only")
-        parser.add_argument("--forever", action="store_true", help="repeat every few minutes until stopped (every_minutes)")
+        parser.add_argument(
+            "--forever", action="store_true", help="repeat every few minutes until stopped (every_minutes)"
+        )
     else:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a logger's file")
     parser.add_argument("--dry-run", action="store_true", help="read and check, and write nothing")
@@ -125,7 +129,9 @@ def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.Argume
 
 def _read_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bucket", nargs="?", metavar="BUCKET", help="left out: list what there is")
-    parser.add_argument("measurement", nargs="?", metavar="MEASUREMENT", help="left out: list the bucket's measurements")
+    parser.add_argument(
+        "measurement", nargs="?", metavar="MEASUREMENT", help="left out: list the bucket's measurements"
+    )
     parser.add_argument("--field", action="append", metavar="F", help="only this field; may be given several times")
     parser.add_argument("--start", metavar="T", help="from this time on (2021-06-25T10:50Z, or -3h: three hours ago)")
     parser.add_argument("--end", metavar="T", help="up to this time, itself excluded")
@@ -140,8 +146,12 @@ def _read_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where the files go; files that are there are continued")
-    parser.add_argument("--days", type=float, default=1.0, metavar="N", help="how far back a new file begins (default: 1)")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="where the files go; files that are there are continued"
+    )
+    parser.add_argument(
+        "--days", type=float, default=1.0, metavar="N", help="how far back a new file begins (default: 1)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, another weather (default: 1)")
     parser.add_argument("--until", metavar="T", help="up to this time on the station's clock (default: now)")
     parser.add_argument("--faults", default="none", metavar="NAME,...", help="what goes wrong: all, none, or names")

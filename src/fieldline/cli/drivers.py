@@ -20,14 +20,18 @@ def load(folder: Path, name: str) -> tuple[type[DataTable], ...]:
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None or not path.is_file():
             known = ", ".join(names(folder)) or "none"
-            raise InputError(str(path), "no such driver", f"one of: {known}", "Correct `driver:` of the job, or write the file.")
+            raise InputError(
+                str(path), "no such driver", f"one of: {known}", "Correct `driver:` of the job, or write the file."
+            )
         module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
         except Exception as error:  # a driver may do anything; whatever it does, it is this driver's fault alone
             del sys.modules[module_name]
             found = f"{type(error).__name__}: {error}"
-            raise InputError(str(path), found, "a module that imports", "Mend it; the other drivers still work.") from error
+            raise InputError(
+                str(path), found, "a module that imports", "Mend it; the other drivers still work."
+            ) from error
     return tuple(table for table in REGISTRY.values() if table.__module__ == module_name)
 
 

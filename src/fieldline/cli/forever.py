@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import schedule
 
@@ -38,11 +38,11 @@ def repeat(once: Callable[[], int], minutes: Callable[[], int], *, sleep: Callab
 def catch_up(clock: schedule.Scheduler, now: datetime) -> None:
     """Move a job that is further away than its own interval to now.
 
-    `schedule` plans in local time: when summer time ends, or the clock is set back, the next run would wait for the hour
-    to come round again.
+    `schedule` plans in local time: when summer time ends, or the clock is set back, the next run would wait for the
+    hour to come round again.
     """
     for job in clock.get_jobs():
-        if job.next_run is not None and job.next_run - now > job.period:
+        if job.next_run is not None and job.next_run - now > timedelta(minutes=job.interval):
             job.next_run = now
 
 

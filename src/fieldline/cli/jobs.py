@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -113,7 +114,10 @@ class Work:
         every = functools.cache(self._every_table)
         act = self._make if self.options.verb == "new-db" else self._load
         return [
-            (str(path), [functools.partial(self._file, path, every, self.settings.defaults, self.settings.unknown, act)])
+            (
+                str(path),
+                [functools.partial(self._file, path, every, self.settings.defaults, self.settings.unknown, act)],
+            )
             for path in self.options.files
         ]
 
@@ -125,13 +129,19 @@ class Work:
         found = [job for job in jobs if job.name == name]
         if not found:
             known = ", ".join(job.name for job in jobs) or "none"
-            raise ConfigError([f"--job {name}: no such job; known: {known}" if name else "jobs: there is none; add one"])
+            raise ConfigError(
+                [f"--job {name}: no such job; known: {known}" if name else "jobs: there is none; add one"]
+            )
         return found
 
     def _steps(self, job: configuration.Job) -> Iterator[Step]:
         """One step a file, and one for each pattern that matches nothing."""
         tables = functools.cache(
-            lambda: drivers.load(self.options.project / "drivers", job.driver) if job.driver else tuple[type[DataTable], ...]()
+            lambda: (
+                drivers.load(self.options.project / "drivers", job.driver)
+                if job.driver
+                else tuple[type[DataTable], ...]()
+            )
         )
         own, seen = self.settings.for_job(job), set[Path]()
         for pattern in job.files:
@@ -141,21 +151,25 @@ class Work:
             for path in paths:
                 if path not in seen:
                     seen.add(path)
-                    yield functools.partial(self._file, path, tables, own, job.unknown or self.settings.unknown, self._load)
+                    yield functools.partial(
+                        self._file, path, tables, own, job.unknown or self.settings.unknown, self._load
+                    )
 
     def _file(
         self,
         path: Path,
         tables: Callable[[], tuple[type[DataTable], ...]],
         own: Defaults,
-        unknown: configuration.Unknown,
+        unknown: Literal["load", "refuse"],
         act: Callable[[FileManager, Outcome], None],
         outcome: Outcome,
     ) -> None:
         planner = Planner(tables(), unknown, own.bucket, own.utc_offset, own.keep_days)
         sink: Sink = Nowhere() if self.options.dry_run else self.lazy
         store = self.lazy if store_path(self.settings).exists() or not self.options.dry_run else None
-        manager = FileManager(path, sink, planner, self.quarantine, self.memory, store, create=self.options.verb == "run")
+        manager = FileManager(
+            path, sink, planner, self.quarantine, self.memory, store, create=self.options.verb == "run"
+        )
         try:
             act(manager, outcome)
         finally:
@@ -224,9 +238,11 @@ def busy_message(settings: Settings) -> str:
     text = f"another run works on {settings.home}; nothing was done, the next run will"
     if began:
         minutes = (datetime.now(UTC) - datetime.fromisoformat(began)).total_seconds() / 60
-        text = f"another run works on {settings.home} since {began} (process {process}); nothing was done, the next run will"
+        text = text.replace(";", f" since {began} (process {process});")
         if minutes > settings.every_minutes:
-            text += f".\n  It has worked for {minutes:.0f} min, runs are {settings.every_minutes} min apart: is it stuck?"
+            text += (
+                f".\n  It has worked for {minutes:.0f} min, runs are {settings.every_minutes} min apart: is it stuck?"
+            )
     append_line(settings.home, text)
     return text
 
@@ -249,7 +265,9 @@ def open_store(settings: Settings) -> Store:
 
 
 def _no_match(pattern: str, outcome: Outcome) -> None:
-    raise InputError(pattern, "no such file", "at least one file of this name", "Correct `files:` of the job, or wait for it.")
+    raise InputError(
+        pattern, "no such file", "at least one file of this name", "Correct `files:` of the job, or wait for it."
+    )
 
 
 def summary(outcome: Outcome, *without: str) -> dict[str, object]:
@@ -267,7 +285,13 @@ def summary(outcome: Outcome, *without: str) -> dict[str, object]:
         }
         for one in outcome.tallies
     ]
-    values = {"job": outcome.job, "ok": outcome.ok, **counts, "seconds": round(outcome.seconds, 3), "message": outcome.message}
+    values = {
+        "job": outcome.job,
+        "ok": outcome.ok,
+        **counts,
+        "seconds": round(outcome.seconds, 3),
+        "message": outcome.message,
+    }
     return {name: value for name, value in {**values, "tables": tables}.items() if name not in without}
 
 
@@ -298,7 +322,9 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
     elif not rows and all(outcome.ok for outcome in outcomes) and options.verb != "new-db":
         print("nothing new")
     if options.json:
-        print(json.dumps({"verb": options.verb, "jobs": [summary(outcome) for outcome in outcomes]}, ensure_ascii=False))
+        print(
+            json.dumps({"verb": options.verb, "jobs": [summary(outcome) for outcome in outcomes]}, ensure_ascii=False)
+        )
 
 
 def _stamp(time: object) -> str | None:

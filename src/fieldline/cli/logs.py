@@ -19,7 +19,7 @@ class _Rotating(logging.handlers.RotatingFileHandler):
 
 
 def append_line(home: Path, text: str) -> None:
-    """One warning from a process that does not hold the lock of `home`: it must not rotate the log under the one that does."""
+    """One warning from a process without the lock of `home`: it must not rotate the log under the one that has it."""
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "fieldline.log").open("a", encoding="utf-8") as log:
@@ -31,7 +31,11 @@ def open_log(home: Path, settings: Log) -> None:
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     handler = _Rotating(
-        folder / "fieldline.log", maxBytes=settings.megabytes * 2**20, backupCount=settings.keep, encoding="utf-8", delay=True
+        folder / "fieldline.log",
+        maxBytes=settings.megabytes * 2**20,
+        backupCount=settings.keep,
+        encoding="utf-8",
+        delay=True,
     )
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime

@@ -17,6 +17,7 @@ from .jobs import load_settings, open_store
 from .show import table
 
 _WIDTH = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+_MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
 def main(options: argparse.Namespace) -> int:
@@ -39,7 +40,8 @@ def _buckets(store: Store) -> str:
     if not buckets:
         return "the store is empty; load a file with: python update-db.py FILE"
     rows = [
-        (name, f"{days} days" if days else "for ever", ", ".join(store.measurements(name)) or "-") for name, days in buckets.items()
+        (name, f"{days} days" if days else "for ever", ", ".join(store.measurements(name)) or "-")
+        for name, days in buckets.items()
     ]
     return table(("bucket", "keeps", "measurements"), rows)
 
@@ -119,4 +121,4 @@ def _width(option: str, text: str) -> pd.Timedelta:
     match = _WIDTH.fullmatch(text)
     if not match or not int(match[1]):
         raise InputError(option, repr(text), "a number and a unit: 30s, 10m, 1h, 1d, 1w", "Correct it.")
-    return pd.Timedelta(int(match[1]), {"m": "min", "d": "D", "w": "W"}.get(match[2], match[2]))
+    return pd.Timedelta(milliseconds=int(match[1]) * _MILLISECONDS[match[2]])

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from ..errors import InputError
-from ..simulator import UTC_OFFSET, simulate
+from ..simulator import UTC_OFFSET_HOURS, simulate
 from .show import table
 
 
@@ -30,9 +30,9 @@ def main(options: argparse.Namespace) -> int:
 def _until(text: str | None) -> datetime:
     """The end of the simulation on the station's own clock."""
     if text is None:
-        return datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=UTC_OFFSET)
+        return datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=UTC_OFFSET_HOURS)
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise InputError("--until", repr(text), "a time such as 2026-06-25T10:50", "Leave it out for now.") from error
-    return time.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=UTC_OFFSET) if time.tzinfo else time
+    return time.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=UTC_OFFSET_HOURS) if time.tzinfo else time

@@ -1,4 +1,4 @@
-'''The four header lines of a TOA5 table ("table-oriented ASCII, format 5"), Campbell Scientific's long header.
+"""The four header lines of a TOA5 table ("table-oriented ASCII, format 5"), Campbell Scientific's long header.
 
     "TOA5","46m","CR5000","1041","CR5000.Std.07","CPU:Y21_46M_PARCal.CR5","6827","PARCal_2019"
     "TIMESTAMP","RECORD","PPFD","Total_PPFD","Diffuse_PPFD","calPPFD","Solar_inci"
@@ -7,7 +7,7 @@
 
 Line 1: format, station, model, serial, OS, program, signature of the program, table. Line 2: names. Line 3: units.
 Line 4: how the logger came from samples to the value (Avg, Smp, Max, TMx: time of the maximum, ...).
-'''
+"""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 
+Words = tuple[str, ...]
 LINES = 4
 TIMESTAMP, RECORD = "TIMESTAMP", "RECORD"
 _OTHERS = {
@@ -28,6 +29,7 @@ _OTHERS = {
     "<?xml version": "an XML table (CSIXML)",
 }
 _REMEDY = "In LoggerNet's Setup, set the table's output format to 'ASCII Table Data, Long Header (TOA5)'."
+_WAIT = "If the logger program is still writing, the next run reads it; otherwise it was cut off: copy it again."
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def parse(lines: Sequence[bytes], where: str, line: int = 1) -> Header:
             f"{where}:{line + complete}",
             f"the end of the file after {complete} of the {LINES} header lines",
             "all of them",
-            "If the logger program is still writing, the next run will read it; otherwise the file was cut off: copy it again.",
+            _WAIT,
         )
     if len(environment) != 8:
         raise InputError(
@@ -87,7 +89,8 @@ def parse(lines: Sequence[bytes], where: str, line: int = 1) -> Header:
             "8: TOA5, station, model, serial, OS, program, signature, table",
             "Was the first line edited? Restore it from the logger program's own file, or collect the table anew.",
         )
-    return Header(*environment[1:], *_columns(rows[1:], where, line))
+    station, model, serial, system, program, signature, table = environment[1:]
+    return Header(station, model, serial, system, program, signature, table, *_columns(rows[1:], where, line))
 
 
 def _fields(raw: bytes, where: str) -> list[str]:
@@ -98,7 +101,9 @@ def _fields(raw: bytes, where: str) -> list[str]:
         raise InputError(where, f"fields that can't be told apart ({error})", "a TOA5 header", _REMEDY) from error
 
 
-def _columns(rows: Sequence[Sequence[str]], where: str, line: int) -> tuple[tuple[str, ...], ...]:
+def _columns(
+    rows: Sequence[Sequence[str]], where: str, line: int
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Names, units and processing, without the empty columns that a spreadsheet adds on the right."""
     names, units, processing = (tuple(row) for row in rows)
     for offset, (row, what) in enumerate([(units, "units"), (processing, "words of processing")], start=2):

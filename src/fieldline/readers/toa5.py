@@ -1,4 +1,4 @@
-'''TOA5, the long-header text table of Campbell loggers: whole lines in, typed rows out.
+"""TOA5, the long-header text table of Campbell loggers: whole lines in, typed rows out.
 
     "TOA5","46m","CR5000","1041","CR5000.Std.07","CPU:Y21_46M_PARCal.CR5","6827","PARCal_2019"
     "TIMESTAMP","RECORD","PPFD","Total_PPFD","Diffuse_PPFD","calPPFD","Solar_inci"
@@ -8,7 +8,7 @@
 
 Lines of the plain form (right number of commas, quotes only around fields) go to the C parser of pandas in one piece;
 every other line is read alone, and costs only itself when it can't be read.
-'''
+"""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class BadRow:
 class Rows:
     """What a block holds: one row a readable line, in the order of the file.
 
-    frame: index = the logger's own clock (naive, ns), columns as the logger named them without TIMESTAMP; float64, text,
-        `boolean`, and RECORD as int64. A column without a single value whose kind is not known yet is left out.
+    frame: index = the logger's own clock (naive, ns), columns as the logger named them without TIMESTAMP; float64,
+        text, `boolean`, and RECORD as int64. A column without any value whose kind is not known yet is left out.
     """
 
     frame: pd.DataFrame
@@ -185,7 +185,7 @@ class _Table:
             low_memory=False,
             encoding="utf-8",
         )
-        return {self.names[i]: frame[i] for i in frame}
+        return {self.names[i]: frame[i] for i in wanted}
 
     def _is_text(self, name: str, column: pd.Series[Any]) -> bool:
         """Settle the kind of a column not known yet; whether it must be read again as text."""
@@ -204,14 +204,15 @@ class _Table:
             if row is None:
                 continue
             if len(row) < len(self.names) or any(row[len(self.names) :]):
-                self._set_aside(number, f"found {len(row)} fields, expected {len(self.names)}")
+                self._set_aside(int(number), f"found {len(row)} fields, expected {len(self.names)}")
                 continue
             lines.append(int(number))
             fields.append(row[: len(self.names)])
         if not lines:
             return None
         columns: dict[str, Any] = {
-            name: pd.Series(values, dtype=object) for name, values in zip(self.names, zip(*fields, strict=True), strict=True)
+            name: pd.Series(values, dtype=object)
+            for name, values in zip(self.names, zip(*fields, strict=True), strict=True)
         }
         stamp = columns.pop(TIMESTAMP).to_list()
         for name, column in columns.items():
@@ -249,7 +250,7 @@ class _Table:
         for row, reason in reasons.items():
             self._set_aside(int(lines[row]), reason)
         frame = pd.DataFrame(values, index=lines)
-        return frame.drop(index=lines[list(reasons)])
+        return frame[~np.isin(np.arange(len(lines)), list(reasons))] if reasons else frame
 
     def _second_look(self, lines: Ints, times: Ints, readable: Flags) -> dict[int, str]:
         """Try the stamps that are not in the logger's own form as a spreadsheet's; the reasons for those that fail."""
@@ -265,7 +266,7 @@ class _Table:
 
     def _set_aside(self, number: int, reason: str, raw: bytes | None = None) -> None:
         text = decode(self.lines.raw(number) if raw is None else raw).rstrip("\r")
-        self.bad.append(BadRow(self.first_line + int(number), reason, text))
+        self.bad.append(BadRow(self.first_line + number, reason, text))
 
 
 _EXPECTED = {"number": "a number", "integer": "a whole number", "boolean": "-1, 0, true or false", "text": "text"}
@@ -283,7 +284,9 @@ def _utf8(body: bytes) -> bytes:
 def _dates(header: Header) -> dict[str, Kind]:
     """Columns that hold the time of an extreme (TMx, TMn): date-times, kept as text."""
     return {
-        n: "text" for n, p in zip(header.names, header.processing, strict=True) if p.upper() in ("TMX", "TMN") and n != TIMESTAMP
+        n: "text"
+        for n, p in zip(header.names, header.processing, strict=True)
+        if p.upper() in ("TMX", "TMN") and n != TIMESTAMP
     }
 
 
@@ -375,7 +378,11 @@ def _kind(column: pd.Series[Any]) -> Kind | None:
 
 def _typed(column: pd.Series[Any], kind: Kind, missing: frozenset[str]) -> tuple[Any, list[int]]:
     """The values of a column as its kind wants them, and the positions of those that it can't be."""
-    if kind == "number" and pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+    if (
+        kind == "number"
+        and pd.api.types.is_numeric_dtype(column.dtype)
+        and not pd.api.types.is_bool_dtype(column.dtype)
+    ):
         values = column.to_numpy("float64", copy=True)
         values[np.isinf(values)] = np.nan
         return values, []

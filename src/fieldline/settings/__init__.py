@@ -9,7 +9,7 @@ reference.py  the table in docs/configuration.md; not loaded at start-up
 
 from __future__ import annotations
 
-from fieldline.settings.loader import from_project, load
-from fieldline.settings.model import Defaults, Grafana, Influxdb, Job, Log, Settings
+from .loader import from_project, load
+from .model import Defaults, Grafana, Influxdb, Job, Log, Settings
 
 __all__ = ["Defaults", "Grafana", "Influxdb", "Job", "Log", "Settings", "from_project", "load"]

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import yaml
 
-from fieldline.errors import ConfigError
+from ..errors import ConfigError
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 Place: TypeAlias = tuple[str | int, ...]

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from fieldline.errors import ConfigError
-from fieldline.settings.document import Document, Place, Value, dotted, parse
-from fieldline.settings.model import Settings
-from fieldline.settings.secrets import SECRET_NAMES, Given, given, read_secret
+from ..errors import ConfigError
+from .document import Document, Place, Value, dotted, parse
+from .model import Settings
+from .secrets import SECRET_NAMES, Given, given, read_secret
 
 Problem: TypeAlias = tuple[int, str]  # line in the file, 0 for one that is elsewhere; what is wrong
 

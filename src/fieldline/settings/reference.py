@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fieldline.settings.model import Job, Settings
+from .model import Job, Settings
 
 BEGIN, END = "<!-- settings: begin, generated -->", "<!-- settings: end -->"
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fieldline.errors import ConfigError
-from fieldline.settings.document import Place
+from ..errors import ConfigError
+from .document import Place
 
 SECRET_NAMES: dict[str, Place] = {
     "url": ("influxdb", "url"),

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from fieldline.errors import InputError
-from fieldline.simulator.faults import FAULTS, select
-from fieldline.simulator.files import DataFile, Written
-from fieldline.simulator.sun import DAY
-from fieldline.simulator.tables import TABLES
-from fieldline.simulator.truth import extend
+from ..errors import InputError
+from .faults import FAULTS, select
+from .files import DataFile, Written
+from .sun import DAY, UTC_OFFSET_HOURS
+from .tables import TABLES
+from .truth import extend
 
-__all__ = ["FAULTS", "Written", "simulate"]
+__all__ = ["FAULTS", "UTC_OFFSET_HOURS", "Written", "simulate"]
 
 EPOCH = datetime(1970, 1, 1)
 SHOWN = datetime(2024, 7, 1)  # the end of a run that names none: examples look the same everywhere

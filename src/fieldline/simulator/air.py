@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldline.simulator.climate import cloud_cover, highs, leaves, overcast, rain_rate, season, spells, sun_power
-from fieldline.simulator.noise import Floats, Ints, logistic, remembered, smooth, turbulent
-from fieldline.simulator.sun import DAY, night_hours, position, solar_hour
+from .climate import cloud_cover, highs, leaves, overcast, rain_rate, season, spells, sun_power
+from .noise import Floats, Ints, logistic, remembered, smooth, turbulent
+from .sun import DAY, night_hours, position, solar_hour
 
 EDDIES = (900.0, 300.0, 60.0)  # seconds
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldline.simulator.noise import Floats, Ints, logistic, normal, remembered, smooth, uniform
-from fieldline.simulator.sun import DAY, day_of_year
+from .noise import Floats, Ints, logistic, normal, remembered, smooth, uniform
+from .sun import DAY, day_of_year
 
 SLOT = 3 * 3600  # seconds; it rains or stays dry for a slot at a time
 FRONT = 4 * DAY  # seconds between the knots of warm and cold spells

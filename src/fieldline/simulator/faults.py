@@ -13,10 +13,10 @@ from dataclasses import field as default
 
 import numpy as np
 
-from fieldline.errors import InputError
-from fieldline.simulator.noise import Floats, Ints, uniform
-from fieldline.simulator.sun import DAY
-from fieldline.simulator.tables import FAST, FLUX, PAR, SOIL, Table
+from ..errors import InputError
+from .noise import Floats, Ints, uniform
+from .sun import DAY
+from .tables import FAST, FLUX, PAR, SOIL, Table
 
 FAULTS = {
     "nan_burst": "NAN for a while in one column",

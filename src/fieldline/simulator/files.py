@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from fieldline.errors import InputError
-from fieldline.simulator.faults import Emission, Event, distort, emit, plan
-from fieldline.simulator.logger import header, lines, payloads, second_program
-from fieldline.simulator.noise import Floats
-from fieldline.simulator.sun import DAY
-from fieldline.simulator.tables import FLUX, PAR, SOIL, Table
-from fieldline.simulator.truth import entry
+from ..errors import InputError
+from .faults import Emission, Event, distort, emit, plan
+from .logger import header, lines, payloads, second_program
+from .noise import Floats
+from .sun import DAY
+from .tables import FLUX, PAR, SOIL, Table
+from .truth import entry
 
 BORDER = 4096  # bytes; a power cut leaves NULs up to here
 COLLECTION = 300  # seconds between two collections; what a file holds that is overwritten each time

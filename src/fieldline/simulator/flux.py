@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldline.simulator.air import daylight, pressure, respiration, saturation
-from fieldline.simulator.climate import leaves
-from fieldline.simulator.minutes import air_course
-from fieldline.simulator.noise import Floats, Ints, normal
-from fieldline.simulator.sun import DAY
+from .air import daylight, pressure, respiration, saturation
+from .climate import leaves
+from .minutes import air_course
+from .noise import Floats, Ints, normal
+from .sun import DAY
 
 CLOSURE = 0.88  # share of net radiation less ground heat that turbulence carries; towers find 0.8 to 0.9 (Wilson 2002)
 SAMPLES = 18_000  # 10 Hz for half an hour

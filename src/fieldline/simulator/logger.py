@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from fieldline.simulator.noise import Floats, Ints
-from fieldline.simulator.tables import ALBEDO, Field, Table
+from .noise import Floats, Ints
+from .tables import ALBEDO, Field, Table
 
 FULL = 7999  # the largest number FP2 holds; a larger one is stored as this
 NAN = '"NAN"'

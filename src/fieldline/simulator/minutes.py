@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fieldline.simulator.air import (
+from .air import (
     EDDIES,
     carbon_dioxide,
     daylight,
@@ -16,10 +16,10 @@ from fieldline.simulator.air import (
     vapour,
     wind_speed,
 )
-from fieldline.simulator.climate import cloud_cover, leaves, rain_rate, season
-from fieldline.simulator.noise import Floats, Ints, normal, smooth, turbulent
-from fieldline.simulator.sky import CALIBRATION, PHOTONS, sky
-from fieldline.simulator.sun import DAY, position
+from .climate import cloud_cover, leaves, rain_rate, season
+from .noise import Floats, Ints, normal, smooth, turbulent
+from .sky import CALIBRATION, PHOTONS, sky
+from .sun import DAY, position
 
 STEFAN_BOLTZMANN = 5.670374e-8  # W m-2 K-4
 TEMPERATURES = {"46m": 46.0, "34m": 34.0, "15m": 15.0, "avg_3m": 3.0}  # m

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldline.simulator.climate import cloud_cover, rain_rate
-from fieldline.simulator.noise import Floats, Ints, logistic, normal, remembered, smooth, turbulent
-from fieldline.simulator.sun import position
+from .climate import cloud_cover, rain_rate
+from .noise import Floats, Ints, logistic, normal, remembered, smooth, turbulent
+from .sun import position
 
 PHOTONS = (
     2.06  # umol of PAR photons in a joule of sunlight: 45 % of it at 4.57 umol/J (McCree 1972, with 0.45 PAR share)

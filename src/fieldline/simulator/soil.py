@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldline.simulator.climate import FRONT, SLOT, overcast, rain_of_slots, season, spells, sun_power
-from fieldline.simulator.noise import Floats, Ints, normal
-from fieldline.simulator.sun import DAY, solar_hour
+from .climate import FRONT, SLOT, overcast, rain_of_slots, season, spells, sun_power
+from .noise import Floats, Ints, normal
+from .sun import DAY, solar_hour
 
 DIFFUSIVITY = 0.5e-6  # m2 s-1, moist sand
 YEAR = 365.25 * DAY  # seconds
@@ -70,7 +70,7 @@ def soil_course(seed: int, stamps: Ints) -> dict[str, Floats]:
 
     for level, depth in DEPTHS.items():
         for plot in PLOTS:
-            name = f"1m_st{plot}" if level == "1m" else f"Soil_temp_{level}_st{plot}"
+            name = f"Soil_temp_{level}_st{plot}"
             course[name] = seen(name, soil_temperature(seed, stamps, depth), 0.25, 0.015)
     for level in MOISTURE:
         for plot in PLOTS if level == "0-30cm" else (0,):

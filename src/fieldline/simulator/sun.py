@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldline.simulator.noise import Floats, Ints, remembered
+from .noise import Floats, Ints, remembered
 
 LATITUDE = 45.56  # degrees north
 LONGITUDE = -84.71  # degrees east

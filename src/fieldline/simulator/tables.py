@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldline.simulator.flux import daily_course, flux_course
-from fieldline.simulator.minutes import GASES, TEMPERATURES, air_course
-from fieldline.simulator.noise import Floats, Ints
-from fieldline.simulator.sky import par_course
-from fieldline.simulator.soil import DEPTHS, MOISTURE, PLOTS, soil_course
-from fieldline.simulator.sun import DAY
+from .flux import daily_course, flux_course
+from .minutes import GASES, TEMPERATURES, air_course
+from .noise import Floats, Ints
+from .sky import par_course
+from .soil import DEPTHS, MOISTURE, PLOTS, soil_course
+from .sun import DAY
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _flux_fields() -> tuple[Field, ...]:
 
 def _soil_fields() -> tuple[Field, ...]:
     levels = [(level, plot) for level in DEPTHS for plot in PLOTS]
-    names = [f"1m_st{plot}" if level == "1m" else f"Soil_temp_{level}_st{plot}" for level, plot in levels]
+    names = [f"Soil_temp_{level}_st{plot}" for level, plot in levels]
     wet = [f"Soil_moisture_{level}" for level in MOISTURE if level != "0-30cm"]
     wet += [f"Soil_moisture_0-30cm_{plot}" for plot in PLOTS]
     return (*(Field(name, "Deg C") for name in names), *(Field(name, "%") for name in wet))

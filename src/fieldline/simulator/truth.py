@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fieldline.errors import InputError
-from fieldline.simulator.faults import Event
-from fieldline.simulator.sun import UTC_OFFSET_HOURS
+from ..errors import InputError
+from .faults import Event
+from .sun import UTC_OFFSET_HOURS
 
 NAME = "truth.json"
 STATES = ("half_line", "overwrite")  # true of a file as it is now, not of a moment

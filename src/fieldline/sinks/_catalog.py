@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from fieldline.errors import Rejected
-from fieldline.ports import Field, Kind
+from ..errors import Rejected
+from ..ports import Field, Kind
 
 STORE = "store"  # the name under which the file is attached
 CATALOG = "_fieldline"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fieldline.errors import Rejected, StoreError, Unreachable
+from ..errors import Rejected, StoreError, Unreachable
 
 BUSY = (
     "could not set lock on file",

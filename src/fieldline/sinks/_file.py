@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from fieldline.sinks._catalog import CREATE, STORE, Cursor, Sql, sql
-from fieldline.sinks._faults import is_busy
-from fieldline.sinks._turnstile import Held
+from ._catalog import CREATE, STORE, Cursor, Sql, sql
+from ._faults import is_busy
+from ._turnstile import Held
 
 
 class SharedFile:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fieldline.errors import Rejected
-from fieldline.ports import Field, Kind
+from ..errors import Rejected
+from ..ports import Field, Kind
 
 
 @dataclass(frozen=True)

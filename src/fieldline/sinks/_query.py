@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fieldline.errors import Rejected
-from fieldline.ports import Aggregate, Kind
-from fieldline.sinks._catalog import Column, Sql, Table, sql
+from ..errors import Rejected
+from ..ports import Aggregate, Kind
+from ._catalog import Column, Sql, Table, sql
 
 OF_ANY_KIND: tuple[Aggregate, ...] = ("first", "last", "count")
 AGGREGATE_SQL: dict[Aggregate, str] = {

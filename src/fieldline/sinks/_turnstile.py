@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from fieldline.errors import Unreachable
+from ..errors import Unreachable
 
 T = TypeVar("T")
 PAUSE_SECONDS = (0.001, 0.02)  # long beside an open (1 ms), short beside a person

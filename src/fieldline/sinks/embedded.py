@@ -23,15 +23,15 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from fieldline.errors import Rejected, Unreachable
-from fieldline.ports import AGGREGATES, Aggregate, Field
-from fieldline.sinks import _catalog as catalog
-from fieldline.sinks import _query as query
-from fieldline.sinks._catalog import STORE, Cursor, Table, sql
-from fieldline.sinks._faults import fault
-from fieldline.sinks._file import shared
-from fieldline.sinks._points import Points, answer, fitted, points
-from fieldline.sinks._turnstile import Patience, turnstile
+from ..errors import Rejected, Unreachable
+from ..ports import AGGREGATES, Aggregate, Field
+from . import _catalog as catalog
+from . import _query as query
+from ._catalog import STORE, Cursor, Table, sql
+from ._faults import fault
+from ._file import shared
+from ._points import Points, answer, fitted, points
+from ._turnstile import Patience, turnstile
 
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
 DAY = 86_400 * 10**9  # ns

@@ -46,7 +46,7 @@ class LoggerFile:
     """What is new in one file, in pieces. A batch that is done moves the place in `memory` on.
 
     stored: what the store knows of the fields that a layout's rows go to.
-    known: the rows that the store has already of a range of time (start, end included), with RECORD; None: can't be asked.
+    known: the rows that the store has of a range of time (both ends included), with RECORD; None: it can't be asked.
     """
 
     path: Path
@@ -89,7 +89,11 @@ class LoggerFile:
 
         When the file itself was never read, they are older than fieldline's work here, and are left alone.
         """
-        found = [path for path in self.path.parent.glob("*.backup*") if path.name.startswith(self.path.stem) and path.is_file()]
+        found = [
+            path
+            for path in self.path.parent.glob("*.backup*")
+            if path.name.startswith(self.path.stem) and path.is_file()
+        ]
         found = self.memory.new_backups(found)
         if not seen.place.offset:
             self.memory.keep_backups(found)
@@ -97,7 +101,7 @@ class LoggerFile:
         return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
     def _drain(self, backups: list[Path], seen: FileSeen) -> Iterator[Batch]:
-        """Read what was not read before the file was replaced: the rest of the backup it became, and later ones whole."""
+        """Read what was missed before the file was replaced: the rest of the backup it became, and later ones whole."""
         self.replaced = True
         reached, continued = seen.place, False
         for path in backups:
@@ -175,11 +179,11 @@ class LoggerFile:
         if layout.name not in self.tallies:
             self.tallies[layout.name] = Tally(self.path, layout)
             if layout.absent:
-                self.notes.append(f"{layout.name}: the file has no column {', '.join(layout.absent)}; the others are read")
+                self.notes.append(f"{layout.name}: no column {', '.join(layout.absent)} in the file; the rest is read")
             if fixed_offset(layout.timezone) is None:
                 self.notes.append(
-                    f"{layout.name}: {layout.timezone} has summer time; loggers keep standard time, for which an offset such "
-                    "as -05:00 is right"
+                    f"{layout.name}: {layout.timezone} has summer time; loggers keep standard time, for which an "
+                    "offset such as -05:00 is right"
                 )
         return self.tallies[layout.name]
 
@@ -199,7 +203,7 @@ class LoggerFile:
         tally.read += read
         tally.quarantined += quarantined
         if len(frame):
-            times = frame.index.as_unit("ns").asi8
+            times = frame.index.to_numpy("datetime64[ns]").astype("int64")
             records = rows.frame["RECORD"].to_numpy() if "RECORD" in rows.frame else None
             found = order.look(times, records, table.newest, table.record)
             self._report(layout, found)
@@ -217,17 +221,21 @@ class LoggerFile:
     def _report(self, layout: Layout, found: Order) -> None:
         """Say what the order of the rows tells, in the log and to the person."""
         lines = [
-            f"{layout.name}: records {first} to {last} are missing" if first != last else f"{layout.name}: record {first} is missing"
+            f"{layout.name}: records {first} to {last} are missing"
+            if first != last
+            else f"{layout.name}: record {first} is missing"
             for first, last in found.missing
         ]
         lines += [
-            f"{layout.name}: the logger's clock was set back from {_stamp(before)} to {_stamp(after)}; where stamps stand twice, "
-            "the later row is the one that stays"
+            f"{layout.name}: the logger's clock was set back from {_stamp(before)} to {_stamp(after)}; where stamps "
+            "stand twice, the later row is the one that stays"
             for before, after in found.back
         ]
         for line in lines:
             log.warning("%s: %s", self.path, line)
-        self.notes += lines if len(lines) <= 5 else [*lines[:5], f"{layout.name}: and {len(lines) - 5} more, see the log"]
+        self.notes += (
+            lines if len(lines) <= 5 else [*lines[:5], f"{layout.name}: and {len(lines) - 5} more, see the log"]
+        )
 
     def _duplicates(self, layout: Layout, rows: Rows, frame: pd.DataFrame, newest: int | None) -> int:
         """How many rows were there before: twice in this block, or in the store already."""
@@ -249,7 +257,9 @@ class LoggerFile:
         if left or (piece.tail and seen.place.header is None and self.planner.headerless(self.path) is None):
             parse((left + piece.tail).splitlines(keepends=True), str(path), seen.place.line)
         if piece.tail:
-            self.notes.append(f"the last line has no line end yet ({len(piece.tail)} bytes): it is read when it is complete")
+            self.notes.append(
+                f"the last line has no line end yet ({len(piece.tail)} bytes): it is read when it has one"
+            )
 
 
 def _stamp(nanoseconds: int | None) -> pd.Timestamp | None:

@@ -103,10 +103,9 @@ class Memory:
                 (name, place.head, place.offset, place.mark, place.line, place.lines, seen.changed, seen.trouble),
             )
             for table, one in seen.tables.items():
-                values = {**vars(one), "kinds": json.dumps(one.kinds)}
+                values = {**vars(one), "kinds": json.dumps(one.kinds)}.values()
                 self._db.execute(
-                    f"INSERT OR REPLACE INTO tables VALUES ({', '.join('?' * (len(values) + 2))})",
-                    (name, table, *values.values()),
+                    "INSERT OR REPLACE INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (name, table, *values)
                 )
 
     def trouble(self, path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +37,8 @@ def look(times: Ints, records: Ints | None, newest: int | None, record: int | No
         newest, record: stamp and number of the row before these, if there was one.
 
     A record is missing when the numbers jump over it. They start anew when the logger's program or memory is reset (the
-    clock goes on), and they go back when the logger's memory is collected again (the clock goes back with them): neither is a
-    gap. When the clock goes back and the numbers go on, somebody set the clock.
+    clock goes on), and they go back when the logger's memory is collected again (the clock goes back with them):
+    neither is a gap. When the clock goes back and the numbers go on, somebody set the clock.
     """
     if newest is not None:
         times = np.concatenate([[newest], times])
@@ -62,7 +63,7 @@ def _gaps(records: Ints, reset: npt.NDArray[np.bool_], jump: npt.NDArray[np.bool
     """The numbers jumped over since the last reset, apart from those that came before a step back."""
     gaps = list[tuple[int, int]]()
     bounds: Sequence[int] = [0, *(np.flatnonzero(reset) + 1).tolist(), len(records)]
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in pairwise(bounds):
         part = records[begin:end]
         part = part + _WRAP * np.cumsum(np.concatenate([[False], np.diff(part) < -_BACK]))
         highest = np.maximum.accumulate(part)

@@ -26,7 +26,7 @@ _TRIES, _PAUSE = 5, 0.2  # a logger program holds its file for moments only
 class Place:
     """How far a file has been read: `offset` bytes and `line - 1` lines, under `header`.
 
-    head: the first lines, which must still be there. mark: the bytes before `offset`, likewise. lines: those of `header`.
+    head: the first lines, which must still be there. mark: the bytes before `offset`, likewise. lines: `header`'s own.
     """
 
     head: bytes = b""
@@ -127,7 +127,9 @@ def _explained(path: Path, error: OSError) -> InputError:
     """The error of the operating system in words that help."""
     where, expected = str(path), "a file that can be read"
     if isinstance(error, FileNotFoundError):
-        return InputError(where, "no such file", "a file", "Was it renamed or moved just now? The next run looks again.")
+        return InputError(
+            where, "no such file", "a file", "Was it renamed or moved just now? The next run looks again."
+        )
     if isinstance(error, IsADirectoryError) or path.is_dir():
         return InputError(where, "a folder", "a file", "Name the files in it, for example with *.dat behind it.")
     if isinstance(error, PermissionError):
@@ -135,4 +137,6 @@ def _explained(path: Path, error: OSError) -> InputError:
         return InputError(where, f"no permission to open it ({error.strerror})", expected, fix)
     if error.errno == errno.ELOOP:
         return InputError(where, "links that point at each other", expected, "Replace the link by the file itself.")
-    return InputError(where, f"{error.strerror or error}", expected, "Is a network drive away? The next run tries again.")
+    return InputError(
+        where, f"{error.strerror or error}", expected, "Is a network drive away? The next run tries again."
+    )

@@ -23,7 +23,9 @@ class Quarantine:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / (re.sub(r"[^\w.-]+", "_", name) + ".jsonl")
         lines = (
-            json.dumps({"file": str(file), "line": row.line, "reason": row.reason, "text": row.text}, ensure_ascii=False)
+            json.dumps(
+                {"file": str(file), "line": row.line, "reason": row.reason, "text": row.text}, ensure_ascii=False
+            )
             for row in rows
         )
         with path.open("a", encoding="utf-8", newline="\n") as out:
