@@ -77,7 +77,7 @@ def show():
     print(f"""
 Three commands to try next:
   {command} read {" ".join(DEMO)}
-  {command} read {" ".join(DEMO)} ameriflux_atmospheric fastdata --field Temp_46m --start=-6h --every 30m
+  {command} read {" ".join(DEMO)} ameriflux_atmospheric fastdata --field Temp_46m --start -6h --every 30m
   {Path(PYTHON).relative_to(PROJECT)} update-db.py --dry-run YOUR_FILE.dat""")
     return 0
 

@@ -84,7 +84,7 @@ class FileManager:
 
 @dataclass
 class Outcome:
-    """What became of one job in one run; written to the log, the exit code and the measurement `runs`."""
+    """What became of one job in one run (parsed: bytes of whole lines); written to the log, the exit code and the measurement `runs`."""
 
     job: str
     message: str = "ok"
@@ -92,6 +92,7 @@ class Outcome:
     seconds: float = 0.0
     tallies: list[Tally] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    parsed: int = 0
 
     def total(self, name: str) -> int:
         """The sum of one count ('read', 'written', 'quarantined', 'duplicates', 'missing') over the job's tables."""

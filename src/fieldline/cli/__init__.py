@@ -16,6 +16,7 @@ _VERBS = {
     "new-db": ("make the bucket that a file's tables belong to", "fieldline new-db C:/Campbellsci/LoggerNet/46m.dat"),
     "update-db": ("load what is new in files now", "fieldline update-db C:/Campbellsci/LoggerNet/46m.dat"),
     "read": ("print what the store holds", "fieldline read field fastdata --field Temp_46m --every 10m"),
+    "status": ("show how every file and table is doing", "fieldline status --config config/demo.yaml"),
     "simulate": ("write the files of a simulated flux tower", "fieldline simulate demo/loggernet --days 2"),
 }
 _SCRIPTS = {"run": "driver.py", "new-db": "new-db.py", "update-db": "update-db.py"}
@@ -37,7 +38,7 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     for stream in (sys.stdout, sys.stderr):  # a Windows console may know no 'µ'; that must not stop a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser(verb).parse_args(argv)
+    options = _parser(verb).parse_args(_joined(sys.argv[1:] if argv is None else argv))
     options.project = project or _project()
     try:
         return _act(options)
@@ -55,6 +56,17 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
         return DONE
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """`--start -3h` as `--start=-3h`: argparse would take -3h for an option."""
+    joined = list[str]()
+    for word in words:
+        if joined and joined[-1] in ("--start", "--end") and word.startswith("-"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def _act(options: argparse.Namespace) -> int:
     """Hand over to the verb's module."""
     if options.verb in ("run", "new-db", "update-db"):
@@ -65,6 +77,10 @@ def _act(options: argparse.Namespace) -> int:
         from . import read
 
         return read.main(options)
+    if options.verb == "status":
+        from . import status
+
+        return status.main(options)
     from . import simulate
 
     return simulate.main(options)
@@ -115,6 +131,9 @@ def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.Argume
     if verb == "read":
         _read_options(parser)
         return parser
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    if verb == "status":
+        return parser
     if verb == "run":
         parser.add_argument("--job", metavar="NAME", help="do this job only")
         parser.add_argument(
@@ -123,7 +142,6 @@ def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.Argume
     else:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a logger's file")
     parser.add_argument("--dry-run", action="store_true", help="read and check, and write nothing")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     return parser
 
 

@@ -174,6 +174,7 @@ class Work:
             act(manager, outcome)
         finally:
             outcome.tallies += manager.source.tallies.values()
+            outcome.parsed += manager.source.parsed
             outcome.notes += [f"{path}: {note}" for note in manager.source.notes]
 
     def _make(self, manager: FileManager, outcome: Outcome) -> None:
@@ -289,6 +290,7 @@ def summary(outcome: Outcome, *without: str) -> dict[str, object]:
         "job": outcome.job,
         "ok": outcome.ok,
         **counts,
+        "bytes": outcome.parsed,
         "seconds": round(outcome.seconds, 3),
         "message": outcome.message,
     }

@@ -1,20 +1,26 @@
-"""What a person reads at the end of a command: aligned tables, and what to do about problems."""
+"""What a person reads at the end of a command: aligned tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns under their heads; those whose cells are numbers stand to the right."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], colours: Sequence[str] = ()) -> str:
+    """Columns under their heads; those whose cells are numbers stand to the right.
+
+    Args:
+        colours: an ANSI colour for each row; none: plain text.
+    """
     cells = [[str(cell) for cell in row] for row in rows]
-    right = [
-        bool(cells) and all(row[i].replace(",", "").replace(".", "").isdigit() for row in cells)
-        for i in range(len(heads))
-    ]
+    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(heads))]
     widths = [max(len(row[i]) for row in [list(heads), *cells]) for i in range(len(heads))]
     lines = [
         "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip()
         for row in [list(heads), *cells]
     ]
-    return "\n".join(lines)
+    painted = [f"\x1b[{colour}m{line}\x1b[0m" for colour, line in zip(colours, lines[1:], strict=False)]
+    return "\n".join([lines[0], *(painted or lines[1:])])
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "", 1).isdigit()

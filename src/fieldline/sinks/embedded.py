@@ -169,7 +169,7 @@ class Embedded:
         if not table.columns:
             raise Rejected(
                 f"{self._where(table)}: found nothing, expected a measurement that was written.\n"
-                "  See the names with: python -m fieldline status"
+                "  See the names with: fieldline read"
             )
         return table
 

@@ -46,6 +46,7 @@ class LoggerFile:
     """What is new in one file, in pieces. A batch that is done moves the place in `memory` on.
 
     stored: what the store knows of the fields that a layout's rows go to.
+    parsed: bytes of whole lines read in this run.
     known: the rows that the store has of a range of time (both ends included), with RECORD; None: it can't be asked.
     """
 
@@ -58,6 +59,7 @@ class LoggerFile:
     tallies: dict[str, Tally] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     replaced: bool = False
+    parsed: int = 0
 
     def __iter__(self) -> Iterator[Batch]:
         seen = self.memory.file(self.path)
@@ -138,6 +140,7 @@ class LoggerFile:
         from ..readers import toa5  # here, since a run without new rows must not pay for pandas
 
         start = piece.place
+        self.parsed += len(piece.data)
         for block in toa5.split(piece.data, self._header(piece), str(path), start.line):
             place = advance(start, piece.data[: block.end], block.header, block.lines)
             if block.body:
@@ -168,7 +171,7 @@ class LoggerFile:
         def done() -> None:
             self.quarantine.add(layout.name, path, rows.bad)  # before the place moves on: rather twice than never
             seen.place, seen.tables[layout.name], seen.changed = place, after, time.time()
-            seen.trouble = ""
+            seen.trouble, seen.replaced = "", self.replaced
             self.memory.save(self.path, seen)
             tally.written += len(frame)
             tally.seconds += time.monotonic() - began
@@ -214,7 +217,7 @@ class LoggerFile:
             after.missing += found.missing_records
             after.newest = max(int(times.max()), table.newest or 0)
             after.record = None if records is None else int(records[-1])
-            after.interval = order.interval(times) or table.interval
+            after.interval = order.interval(times, table.newest, table.interval)
             tally.newest = _stamp(after.newest)
         return after
 

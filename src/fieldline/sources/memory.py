@@ -20,7 +20,8 @@ from .pieces import Place
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, head BLOB, offset INTEGER, mark BLOB, line INTEGER, header BLOB, changed REAL, trouble TEXT);
+    path TEXT PRIMARY KEY, head BLOB, offset INTEGER, mark BLOB, line INTEGER, header BLOB, changed REAL,
+    trouble TEXT, replaced INTEGER);
 CREATE TABLE IF NOT EXISTS tables (
     path TEXT, name TEXT, bucket TEXT, measurement TEXT, newest INTEGER, record INTEGER, interval INTEGER, kinds TEXT,
     read INTEGER, quarantined INTEGER, duplicates INTEGER, missing INTEGER, PRIMARY KEY (path, name));
@@ -48,12 +49,16 @@ class TableSeen:
 
 @dataclass
 class FileSeen:
-    """What is known of one file: the place reached, its tables by name, when it last changed, what is wrong with it."""
+    """What is known of one file: the place reached, its tables by name, when rows last came, what is wrong with it.
+
+    replaced: whether the last rows came because the file was not the one read before.
+    """
 
     place: Place = field(default_factory=Place)
     tables: dict[str, TableSeen] = field(default_factory=dict)
     changed: float | None = None
     trouble: str = ""
+    replaced: bool = False
 
 
 class Memory:
@@ -73,10 +78,11 @@ class Memory:
 
     def _load(self) -> dict[str, FileSeen]:
         files = {}
-        for path, head, offset, mark, line, header, changed, trouble in self._db.execute("SELECT * FROM files"):
+        for path, head, offset, mark, line, header, *state in self._db.execute("SELECT * FROM files"):
             lines = header.splitlines(keepends=True) if header else []
             place = Place(head or b"", offset, mark or b"", line, parse(lines, path) if lines else None, header or b"")
-            files[path] = FileSeen(place, {}, changed, trouble)
+            changed, trouble, replaced = state
+            files[path] = FileSeen(place, {}, changed, trouble, bool(replaced))
         for path, name, *values in self._db.execute("SELECT * FROM tables"):
             bucket, measurement, newest, record, interval, kinds, *counts = values
             seen = TableSeen(bucket, measurement, newest, record, interval, json.loads(kinds), *counts)
@@ -99,8 +105,8 @@ class Memory:
         place, name = seen.place, key(path)
         with self._transaction():
             self._db.execute(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (name, place.head, place.offset, place.mark, place.line, place.lines, seen.changed, seen.trouble),
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (name, place.head, place.offset, place.mark, place.line, place.lines, seen.changed, seen.trouble, seen.replaced),
             )
             for table, one in seen.tables.items():
                 values = {**vars(one), "kinds": json.dumps(one.kinds)}.values()

@@ -72,8 +72,12 @@ def _gaps(records: Ints, reset: npt.NDArray[np.bool_], jump: npt.NDArray[np.bool
     return tuple(gaps) if jump.any() else ()
 
 
-def interval(times: Ints) -> int | None:
-    """The usual step between rows: the median of the steps forward; None when there are fewer than three. [ns]"""
-    steps = np.diff(times)
+def interval(times: Ints, newest: int | None, known: int | None) -> int | None:
+    """The usual step between rows: the median of the steps forward, once there are three of them. [ns]
+
+    Args:
+        newest: stamp of the row before these. known: the interval found so far.
+    """
+    steps = np.diff(times if newest is None else np.concatenate([[newest], times]))
     steps = steps[steps > 0]
-    return int(np.median(steps)) if len(steps) >= 3 else None
+    return int(np.median(steps)) if len(steps) >= 3 or (len(steps) and known is None) else known

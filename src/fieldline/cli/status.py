@@ -1,0 +1,153 @@
+"""`fieldline status`: how every file and table is doing, from the memory of the runs alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..patterns import expand
+from ..settings import Settings
+from ..sources.memory import FileSeen, Memory, TableSeen
+from ..sources.memory import key as file_key
+from .jobs import load_settings
+from .show import table
+
+_COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "trouble": "31"}
+_GRACE = 30 * 60  # [s] a record may be late by this much, or by three intervals, before its table counts as silent
+
+
+@dataclass(frozen=True)
+class Line:
+    """One table of one file. Times as ISO 8601 UTC, age and interval in seconds; None where nothing is known."""
+
+    job: str
+    file: str
+    table: str
+    state: str
+    read: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    missing: int = 0
+    newest: str | None = None
+    age: float | None = None
+    interval: float | None = None
+    changed: str | None = None
+    trouble: str = ""
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the state of the last run and of every table."""
+    settings, now = load_settings(options), datetime.now(UTC)
+    memory = Memory(settings.home / "state.db", frozen=True)
+    try:
+        lines = [line for line in _lines(settings, options.project, memory, now)]
+        began, ended = memory.note("began"), memory.note("ended")
+    finally:
+        memory.close()
+    if options.json:
+        run = {"began": began, "ended": ended}
+        print(json.dumps({"verb": "status", "home": str(settings.home), "run": run, "tables": [asdict(x) for x in lines]}))
+        return 0
+    print(_last_run(began, ended, now, settings.every_minutes))
+    heads = ("job", "file", "table", "read", "quarantined", "missing", "newest", "age", "every", "state")
+    print(table(heads, [_cells(line) for line in lines], _painter(lines)) if lines else "no file is configured")
+    for line in lines:
+        if line.trouble:
+            print(f"{line.trouble}")
+    return 0
+
+
+def _lines(settings: Settings, project: Path, memory: Memory, now: datetime) -> Iterator[Line]:
+    """One line a table of each configured file, or for a file or pattern that gave none yet."""
+    for job in settings.jobs:
+        for pattern in job.files:
+            paths = expand(pattern, project)
+            if not paths:
+                yield Line(job.name, pattern, "-", "waiting", trouble=f"{pattern}: no file of this name yet")
+            for path in paths:
+                seen = memory.files.get(file_key(path), FileSeen())
+                if not seen.tables:
+                    state = "trouble" if seen.trouble else "waiting"
+                    yield Line(job.name, str(path), "-", state, trouble=seen.trouble)
+                for name, one in seen.tables.items():
+                    yield _line(job.name, str(path), name, seen, one, now)
+
+
+def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: datetime) -> Line:
+    newest = datetime.fromtimestamp(one.newest / 1e9, UTC) if one.newest is not None else None
+    age = (now - newest).total_seconds() if newest else None
+    interval = one.interval / 1e9 if one.interval else None
+    return Line(
+        job,
+        path,
+        name,
+        _state(seen, age, interval),
+        one.read,
+        one.quarantined,
+        one.duplicates,
+        one.missing,
+        newest.isoformat().replace("+00:00", "Z") if newest else None,
+        round(age, 1) if age is not None else None,
+        interval,
+        datetime.fromtimestamp(seen.changed, UTC).isoformat(timespec="seconds") if seen.changed else None,
+        seen.trouble,
+    )
+
+
+def _state(seen: FileSeen, age: float | None, interval: float | None) -> str:
+    """One word: trouble, waiting (no record yet), silent (its next record is overdue), replaced or growing."""
+    if seen.trouble:
+        return "trouble"
+    if age is None:
+        return "waiting"
+    every = interval or 86_400  # one row alone may be of a daily table
+    if age > max(3 * every, every + _GRACE):
+        return "silent"
+    return "replaced" if seen.replaced else "growing"
+
+
+def _last_run(began: str | None, ended: str | None, now: datetime, every_minutes: int) -> str:
+    if began is None:
+        return "no run yet"
+    ago = span((now - datetime.fromisoformat(began)).total_seconds())
+    late = (now - datetime.fromisoformat(began)).total_seconds() > 3 * every_minutes * 60
+    end = "it has not come to its end" if not ended or ended < began else "it came to its end"
+    return f"last run: {ago} ago; {end}" + ("; is the schedule still on?" if late else "")
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    return (
+        line.job,
+        Path(line.file).name,
+        line.table,
+        f"{line.read:,}",
+        f"{line.quarantined:,}",
+        f"{line.missing:,}",
+        line.newest or "-",
+        span(line.age),
+        span(line.interval),
+        line.state,
+    )
+
+
+def _painter(lines: list[Line]) -> list[str]:
+    """A colour for each line, if a person looks at a terminal."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return []
+    return [_COLOURS[line.state] for line in lines]
+
+
+def span(seconds: float | None) -> str:
+    """A length of time as a person says it: 45 s, 12 min, 3.5 h, 4 d."""
+    if seconds is None:
+        return "-"
+    for unit, width in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= 2 * width or (abs(seconds) >= width and seconds % width == 0):
+            return f"{seconds / width:.3g} {unit}"
+    return f"{seconds:.3g} s"
