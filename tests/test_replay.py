@@ -24,7 +24,8 @@ SERIES = {
 }
 
 pytestmark = pytest.mark.skipif(
-    not LOGGERS.exists() and "CI" not in os.environ, reason="the collection of real logger files is not beside the project"
+    not LOGGERS.exists() and "CI" not in os.environ,
+    reason="the collection of real logger files is not beside the project",
 )
 
 

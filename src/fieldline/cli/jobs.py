@@ -64,8 +64,7 @@ def once(options: argparse.Namespace) -> int:
         return _work(options, settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(settings.home / "run.lock", timeout=0):
-            open_log(settings.home, settings.log)
+        with FileLock(settings.home / "run.lock", timeout=0), open_log(settings.home, settings.log):
             return _work(options, settings)
     except Timeout as error:
         raise Busy(busy_message(settings)) from error
@@ -182,7 +181,16 @@ class Work:
             outcome.notes.append(f"bucket {bucket}: keeps rows {f'{keep_days} days' if keep_days else 'for ever'}")
 
     def _load(self, manager: FileManager, outcome: Outcome) -> None:
-        manager.update_db()
+        if not sys.stderr.isatty():
+            manager.update_db()
+            return
+        from .progress import Progress
+
+        manager.sink = progress = Progress(manager.sink, manager.path, lambda: manager.source.parsed)
+        try:
+            manager.update_db()
+        finally:
+            progress.close()
 
     def _every_table(self) -> tuple[type[DataTable], ...]:
         """The tables of all drivers; one that is broken is left out, and reported."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..settings import Log
@@ -26,8 +27,9 @@ def append_line(home: Path, text: str) -> None:
         log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}Z WARNING {text}\n")
 
 
-def open_log(home: Path, settings: Log) -> None:
-    """Send the messages of this process to `home`/logs/fieldline.log, instead of wherever they went before."""
+@contextmanager
+def open_log(home: Path, settings: Log) -> Iterator[None]:
+    """Send the messages of this process to `home`/logs/fieldline.log for a while."""
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     handler = _Rotating(
@@ -41,9 +43,11 @@ def open_log(home: Path, settings: Log) -> None:
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logger = logging.getLogger("fieldline")
-    for old in logger.handlers[:]:
-        logger.removeHandler(old)
-        old.close()
     logger.addHandler(handler)
     logger.setLevel(settings.level)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

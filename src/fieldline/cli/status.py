@@ -46,13 +46,15 @@ def main(options: argparse.Namespace) -> int:
     settings, now = load_settings(options), datetime.now(UTC)
     memory = Memory(settings.home / "state.db", frozen=True)
     try:
-        lines = [line for line in _lines(settings, options.project, memory, now)]
+        lines = list(_lines(settings, options.project, memory, now))
         began, ended = memory.note("began"), memory.note("ended")
     finally:
         memory.close()
     if options.json:
         run = {"began": began, "ended": ended}
-        print(json.dumps({"verb": "status", "home": str(settings.home), "run": run, "tables": [asdict(x) for x in lines]}))
+        print(
+            json.dumps({"verb": "status", "home": str(settings.home), "run": run, "tables": [asdict(x) for x in lines]})
+        )
         return 0
     print(_last_run(began, ended, now, settings.every_minutes))
     heads = ("job", "file", "table", "read", "quarantined", "missing", "newest", "age", "every", "state")

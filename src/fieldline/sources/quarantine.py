@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..readers.toa5 import BadRow
+if TYPE_CHECKING:  # a run without new rows must not pay for pandas
+    from ..readers.toa5 import BadRow
 
 
 class Quarantine:

@@ -1,0 +1,325 @@
+"""The contracts of the command line: what is printed, what is written, and the exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from filelock import FileLock
+
+from fieldline.cli import main
+from fieldline.simulator import simulate
+
+PROJECT = Path(__file__).parents[1]
+MET = """"TOA5","tower","CR6","8321","CR6.Std.12","CPU:tower.CR6","31415","Met"
+"TIMESTAMP","RECORD","Temp","RH"
+"TS","RN","Deg C","%"
+"","","Avg","Smp"
+"2026-06-25 10:50:00",1,20.5,60
+"2026-06-25 10:51:00",2,20.75,"NAN"
+"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A project of its own: drivers, a configuration with one job, and one file for it."""
+    (tmp_path / "drivers").mkdir()
+    (tmp_path / "config").mkdir()
+    (tmp_path / "files").mkdir()
+    (tmp_path / "config" / "site.yaml").write_text(
+        "jobs:\n  - {name: tower, files: ['files/*.dat'], utc_offset: '-05:00'}\n", encoding="utf-8"
+    )
+    (tmp_path / "files" / "met.dat").write_text(MET, encoding="utf-8")
+    return tmp_path
+
+
+def fieldline(capsys, site, verb, *words):
+    """Run a verb; return its exit code, standard output and standard error."""
+    code = main(None, [verb, *map(str, words)], site)
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def written(site):
+    return sorted(path.relative_to(site).as_posix() for path in (site / "data").rglob("*") if path.is_file())
+
+
+def test_a_run_loads_reports_and_remembers(site, capsys):
+    code, out, err = fieldline(capsys, site, "run")
+    assert (code, err) == (0, "")
+    assert "field.Met" in out and "2026-06-25T15:51:00Z" in out
+    assert fieldline(capsys, site, "run")[:2] == (0, "nothing new\n")
+    assert {"data/store.duckdb", "data/state.db", "data/logs/fieldline.log"} <= set(written(site))
+
+
+def test_the_store_is_plain_duckdb(site, capsys):
+    fieldline(capsys, site, "run")
+    with duckdb.connect(str(site / "data" / "store.duckdb"), read_only=True) as store:
+        assert store.sql("SELECT Temp, RH, RECORD, station FROM field.Met ORDER BY time").fetchall() == [
+            (20.5, 60.0, 1, "tower"),
+            (20.75, None, 2, "tower"),
+        ]
+
+
+def test_json_is_the_last_line(site, capsys):
+    _, out, _ = fieldline(capsys, site, "run", "--json")
+    report = json.loads(out.splitlines()[-1])
+    (job,) = report["jobs"]
+    assert {name: job[name] for name in ("job", "ok", "read", "written", "quarantined", "duplicates", "message")} == {
+        "job": "tower", "ok": True, "read": 2, "written": 2, "quarantined": 0, "duplicates": 0, "message": "ok",
+    }  # fmt: skip
+    assert job["seconds"] >= 0
+    assert job["tables"][0]["newest"] == "2026-06-25T15:51:00Z"
+
+
+def test_a_dry_run_writes_nothing(site, capsys):
+    (site / "files" / "met.dat").write_text(MET + "broken\n", encoding="utf-8")
+    code, out, _ = fieldline(capsys, site, "run", "--dry-run")
+    assert code == 3
+    assert "nothing was written" in out and "field.Met" in out
+    assert not (site / "data").exists()
+
+
+def test_a_dry_run_beside_a_store_changes_nothing(site, capsys):
+    fieldline(capsys, site, "run")
+    before = {
+        name: (site / name).read_bytes() for name in written(site) if not name.endswith((".lock", "-shm", "-wal"))
+    }
+    with (site / "files" / "met.dat").open("a", encoding="utf-8") as file:
+        file.write('"2026-06-25 10:52:00",3,21,60\n')
+    assert fieldline(capsys, site, "run", "--dry-run")[0] == 0
+    assert before == {name: (site / name).read_bytes() for name in before}
+    assert fieldline(capsys, site, "run", "--json")[1].count('"written": 1') >= 1
+
+
+def test_a_bad_row_costs_itself_and_exit_code_3(site, capsys):
+    (site / "files" / "met.dat").write_text(MET + '"2026-06-25 10:52:00",3,63x4,60\n', encoding="utf-8")
+    assert fieldline(capsys, site, "run")[0] == 3
+    (line,) = (site / "data" / "quarantine" / "tower.Met.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = json.loads(line)
+    assert kept["line"] == 7
+    assert "63x4" in kept["reason"]
+    assert kept["text"] == '"2026-06-25 10:52:00",3,63x4,60'
+    assert kept["file"].endswith("met.dat")
+    assert fieldline(capsys, site, "run")[0] == 0
+
+
+def test_one_bad_file_does_not_stop_the_others(site, capsys):
+    (site / "files" / "aaa.dat").write_text("hello\n", encoding="utf-8")
+    code, out, err = fieldline(capsys, site, "run")
+    assert code == 1
+    assert "field.Met" in out
+    assert "aaa.dat:1: found 'hello', expected 'TOA5'" in err
+
+
+def test_one_bad_job_does_not_stop_the_others(site, capsys):
+    with (site / "config" / "site.yaml").open("a", encoding="utf-8") as file:
+        file.write("  - {name: other, driver: nosuch, files: ['files/met.dat']}\n  - {name: none, files: [no.dat]}\n")
+    code, out, err = fieldline(capsys, site, "run", "--json")
+    assert code == 1
+    assert [job["ok"] for job in json.loads(out.splitlines()[-1])["jobs"]] == [True, False, False]
+    assert "no such driver" in err and "no.dat: found no such file" in err
+
+
+def test_one_job_alone(site, capsys):
+    assert fieldline(capsys, site, "run", "--job", "tower")[0] == 0
+    code, _, err = fieldline(capsys, site, "run", "--job", "towr")
+    assert code == 2
+    assert "--job towr: no such job; known: tower" in err
+
+
+def test_a_wrong_configuration_is_exit_code_2_with_all_its_problems(site, capsys):
+    (site / "config" / "site.yaml").write_text("hom: data\nstore: paper\n", encoding="utf-8")
+    code, _, err = fieldline(capsys, site, "run")
+    assert code == 2
+    assert "site.yaml:1" in err and "did you mean 'home'?" in err and "site.yaml:2" in err
+
+
+def test_wrong_usage_is_exit_code_2(site):
+    with pytest.raises(SystemExit) as end:
+        main("run", ["--nosuch"], site)
+    assert end.value.code == 2
+
+
+def test_a_second_run_on_the_same_home_is_exit_code_75(site, capsys):
+    (site / "data").mkdir()
+    with FileLock(site / "data" / "run.lock"):
+        code, _, err = fieldline(capsys, site, "run")
+    assert code == 75
+    assert "another run works on" in err
+    assert "another run works on" in (site / "data" / "logs" / "fieldline.log").read_text(encoding="utf-8")
+
+
+def test_update_db_before_new_db_fails_with_the_remedy_and_loses_nothing(site, capsys):
+    path = site / "files" / "met.dat"
+    code, _, err = fieldline(capsys, site, "update-db", path)
+    assert code == 1
+    assert "new-db.py" in err
+    assert fieldline(capsys, site, "new-db", path)[0] == 0
+    assert fieldline(capsys, site, "new-db", path)[0] == 0
+    code, out, _ = fieldline(capsys, site, "update-db", path, "--json")
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["jobs"][0]["written"] == 2
+
+
+def test_a_broken_driver_is_told_and_the_others_work(site, capsys):
+    (site / "drivers" / "broken.py").write_text("import nosuch\n", encoding="utf-8")
+    path = site / "files" / "met.dat"
+    fieldline(capsys, site, "new-db", path)
+    code, out, err = fieldline(capsys, site, "update-db", path)
+    assert code == 1
+    assert "field.Met" in out
+    assert "broken.py: found ModuleNotFoundError" in err
+
+
+def test_unknown_tables_can_be_refused(site, capsys):
+    with (site / "config" / "site.yaml").open("a", encoding="utf-8") as file:
+        file.write("unknown: refuse\n")
+    code, _, err = fieldline(capsys, site, "run")
+    assert code == 1
+    assert "which no driver knows" in err
+
+
+def test_home_on_the_command_line_wins(site, capsys, tmp_path):
+    assert fieldline(capsys, site, "run", "--home", tmp_path / "elsewhere")[0] == 0
+    assert (tmp_path / "elsewhere" / "store.duckdb").exists()
+    assert not (site / "data").exists()
+
+
+def test_runs_are_a_measurement(site, capsys):
+    fieldline(capsys, site, "run")
+    fieldline(capsys, site, "run")  # nothing new: its row waits for the store to be opened
+    with (site / "files" / "met.dat").open("a", encoding="utf-8") as file:
+        file.write('"2026-06-25 10:52:00",3,21,60\n')
+    fieldline(capsys, site, "run")
+    _, out, _ = fieldline(capsys, site, "read", "field", "runs", "--format", "json")
+    assert [(row["job"], row["ok"], row["written"]) for row in json.loads(out)] == [
+        ("tower", True, 2),
+        ("tower", True, 0),
+        ("tower", True, 1),
+    ]
+
+
+def test_a_store_that_is_gone_is_filled_again(site, capsys):
+    fieldline(capsys, site, "run")
+    (site / "data" / "store.duckdb").unlink()
+    _, out, _ = fieldline(capsys, site, "run", "--json")
+    assert json.loads(out.splitlines()[-1])["jobs"][0]["written"] == 2
+
+
+class TestRead:
+    @pytest.fixture(autouse=True)
+    def loaded(self, site, capsys):
+        fieldline(capsys, site, "run")
+
+    def test_rows_as_csv(self, site, capsys):
+        code, out, _ = fieldline(capsys, site, "read", "field", "Met", "--field", "Temp")
+        assert code == 0
+        assert out.splitlines() == [
+            "time,station,serial,Temp",
+            "2026-06-25T15:50:00Z,tower,8321,20.5",
+            "2026-06-25T15:51:00Z,tower,8321,20.75",
+        ]
+
+    def test_rows_as_json(self, site, capsys):
+        _, out, _ = fieldline(capsys, site, "read", "field", "Met", "--format", "json", "--start", "2026-06-25T15:51Z")
+        row = {
+            "time": "2026-06-25T15:51:00Z",
+            "station": "tower",
+            "serial": "8321",
+            "RECORD": 2,
+            "Temp": 20.75,
+            "RH": None,
+        }
+        assert json.loads(out) == [row]
+
+    def test_rows_as_parquet(self, site, capsys, tmp_path):
+        path = tmp_path / "rows.parquet"
+        assert fieldline(capsys, site, "read", "field", "Met", "--format", "parquet", "--out", path)[0] == 0
+        assert duckdb.from_parquet(str(path)).aggregate("count(*), max(Temp)").fetchall() == [(2, 20.75)]
+
+    def test_windows(self, site, capsys):
+        _, out, _ = fieldline(capsys, site, "read", "field", "Met", "--field", "Temp", "--every", "1h", "--agg", "max")
+        assert out.splitlines()[1:] == ["2026-06-25T15:00:00Z,tower,8321,20.75"]
+
+    def test_into_a_file(self, site, capsys, tmp_path):
+        assert fieldline(capsys, site, "read", "field", "Met", "--out", tmp_path / "x.csv")[1] == ""
+        assert (tmp_path / "x.csv").read_text(encoding="utf-8").count("\n") == 3
+
+    def test_what_there_is(self, site, capsys):
+        assert "Met, runs" in fieldline(capsys, site, "read")[1]
+        assert "Deg C" in fieldline(capsys, site, "read", "field")[1]
+
+    @pytest.mark.parametrize(
+        ("words", "found"),
+        [
+            (("nosuch", "Met"), "nosuch"),
+            (("field", "nosuch"), "nosuch"),
+            (("field", "Met", "--field", "nosuch"), "nosuch"),
+            (("field", "Met", "--start", "yesterday?"), "'yesterday?'"),
+            (("field", "Met", "--every", "0m"), "'0m'"),
+            (("field", "Met", "--every", "10x"), "'10x'"),
+            (("field", "Met", "--agg", "max"), "no --every"),
+            (("field", "Met", "--format", "parquet"), "no --out"),
+        ],
+    )
+    def test_what_is_not_there_is_told(self, site, capsys, words, found):
+        code, out, err = fieldline(capsys, site, "read", *words)
+        assert (code, out) == (1, "")
+        assert found in err
+
+
+def test_an_empty_store_says_what_to_do(site, capsys):
+    assert "update-db.py" in fieldline(capsys, site, "read")[1]
+
+
+def test_status_tells_what_grows_and_what_is_silent(site, capsys):
+    assert "waiting" in fieldline(capsys, site, "status")[1]
+    (site / "drivers" / "umbs.py").write_text((PROJECT / "drivers" / "umbs.py").read_text(encoding="utf-8"), "utf-8")
+    simulate(site / "files", days=0.1, until=datetime.now().replace(microsecond=0))  # at most 14 h from the station's
+    (site / "files" / "bad.dat").write_text("x\n", encoding="utf-8")
+    fieldline(capsys, site, "run")
+    _, out, _ = fieldline(capsys, site, "status", "--json")
+    tables = {line["table"]: line for line in json.loads(out)["tables"]}
+    assert tables["tower.Met"]["state"] == "silent"
+    assert tables["tower.Met"]["read"] == 2
+    assert tables["umbs.fastdata"]["interval"] == 60
+    assert tables["-"]["state"] == "trouble" and "bad.dat:1" in tables["-"]["trouble"]
+
+
+@pytest.mark.parametrize("script", ["driver.py", "new-db.py", "update-db.py"])
+def test_help_has_an_example_and_the_exit_codes_from_any_folder(script, tmp_path):
+    done = subprocess.run(
+        [sys.executable, PROJECT / script, "--help"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == 0
+    assert f"python {script}" in done.stdout and "75 another run" in done.stdout
+
+
+def test_a_script_runs_from_any_folder(site, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    words = ["--config", site / "config" / "site.yaml", "--home", site / "data", "--json"]
+    done = subprocess.run(
+        [sys.executable, PROJECT / "driver.py", *words], cwd=elsewhere, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert "files/*.dat: found no such file" in done.stderr  # patterns start from the project, not from here
+    assert done.returncode == 1
+
+
+def test_nothing_heavy_is_imported_when_nothing_is_new(site):
+    program = "import sys; from pathlib import Path; from fieldline.cli import main; "
+    words = ["-X", "importtime", "-c", f"{program}sys.exit(main('run', [], Path({str(site)!r})))"]
+    environ = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, *words], capture_output=True, text=True, encoding="utf-8", env=environ, check=True
+        )
+    assert "nothing new" in done.stdout
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "fieldline" in imported
+    assert not imported & {"pandas", "numpy", "duckdb", "influxdb_client"}
