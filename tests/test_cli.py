@@ -255,21 +255,22 @@ class TestRead:
         assert "Deg C" in fieldline(capsys, site, "read", "field")[1]
 
     @pytest.mark.parametrize(
-        ("words", "found"),
+        ("words", "status", "found"),
         [
-            (("nosuch", "Met"), "nosuch"),
-            (("field", "nosuch"), "nosuch"),
-            (("field", "Met", "--field", "nosuch"), "nosuch"),
-            (("field", "Met", "--start", "yesterday?"), "'yesterday?'"),
-            (("field", "Met", "--every", "0m"), "'0m'"),
-            (("field", "Met", "--every", "10x"), "'10x'"),
-            (("field", "Met", "--agg", "max"), "no --every"),
-            (("field", "Met", "--format", "parquet"), "no --out"),
+            (("nosuch", "Met"), 1, "nosuch"),
+            (("field", "nosuch"), 1, "nosuch"),
+            (("field", "Met", "--field", "nosuch"), 1, "nosuch"),
+            (("field", "Met", "--out", "no/such/folder.csv"), 1, "No such file"),
+            (("field", "Met", "--start", "yesterday?"), 2, "'yesterday?'"),
+            (("field", "Met", "--every", "0m"), 2, "'0m'"),
+            (("field", "Met", "--every", "10x"), 2, "'10x'"),
+            (("field", "Met", "--agg", "max"), 2, "no --every"),
+            (("field", "Met", "--format", "parquet"), 2, "no --out"),
         ],
     )
-    def test_what_is_not_there_is_told(self, site, capsys, words, found):
+    def test_what_is_not_there_is_told(self, site, capsys, words, status, found):
         code, out, err = fieldline(capsys, site, "read", *words)
-        assert (code, out) == (1, "")
+        assert (code, out) == (status, "")
         assert found in err
 
 

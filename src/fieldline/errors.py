@@ -2,6 +2,7 @@
 
 FieldlineError
 ├── InputError      a file, message or request is wrong: where, found, expected, what to do
+│   └── UsageError      it was a word on the command line
 ├── ConfigError     the configuration is wrong: every problem found, each with its line
 ├── Busy            another run holds the lock of this home
 └── StoreError      a sink refused or could not be reached
@@ -24,6 +25,10 @@ class InputError(FieldlineError):
     def __init__(self, where: str, found: str, expected: str, fix: str) -> None:
         super().__init__(f"{where}: found {found}, expected {expected}.\n  {fix}")
         self.where, self.found, self.expected, self.fix = where, found, expected, fix
+
+
+class UsageError(InputError):
+    """A command was given a word that it can't use; nothing was done."""
 
 
 class ConfigError(FieldlineError):

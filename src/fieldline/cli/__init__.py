@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import Busy, ConfigError, FieldlineError
+from ..errors import Busy, ConfigError, FieldlineError, UsageError
 
 DONE, FAILED, USAGE, QUARANTINED, BUSY = 0, 1, 2, 3, 75
 
@@ -42,7 +42,7 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     options.project = project or _project()
     try:
         return _act(options)
-    except ConfigError as error:
+    except (ConfigError, UsageError) as error:
         print(error, file=sys.stderr)
         return USAGE
     except Busy as error:
@@ -51,9 +51,22 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     except FieldlineError as error:
         print(error, file=sys.stderr)
         return FAILED
+    except ModuleNotFoundError as error:
+        return _in_the_projects_python(options.project, error)
     except BrokenPipeError:  # `fieldline read ... | head`
         sys.stderr.close()
         return DONE
+
+
+def _in_the_projects_python(project: Path, error: ModuleNotFoundError) -> int:
+    """Start the same command again with the Python of .venv, which has what is missing here."""
+    import subprocess
+
+    python = project / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists() or Path(sys.prefix) == project / ".venv":
+        print(f"{error}; run `python3 quickstart.py` once, it installs what is needed", file=sys.stderr)
+        return FAILED
+    return subprocess.call([python, *sys.argv])
 
 
 def _joined(words: Sequence[str]) -> list[str]:

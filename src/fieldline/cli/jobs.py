@@ -32,6 +32,9 @@ from .logs import append_line, open_log
 from .show import table
 
 log = logging.getLogger(__name__)
+logging.getLogger("fieldline").addHandler(
+    logging.NullHandler()
+)  # without a log file (a dry run) nothing goes to stderr
 
 COUNTS = ("read", "written", "quarantined", "duplicates", "missing")
 _A_DAY = 86_400  # [s]
@@ -60,6 +63,7 @@ def once(options: argparse.Namespace) -> int:
     Raises: ConfigError; Busy, when another run works on the same home.
     """
     settings = load_settings(options)
+    check_store(settings)
     if options.dry_run:
         return _work(options, settings)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -91,21 +95,24 @@ class Work:
 
     def do(self) -> int:
         """Run the jobs, report them, and return the exit status."""
-        now = datetime.now(UTC)
-        if store_path(self.settings).exists():
-            begin(self.memory, now, self.settings.every_minutes)
-        else:
+        now, scheduled = datetime.now(UTC), self.options.verb == "run"
+        if not store_path(self.settings).exists():
             self.memory.forget()
-        outcomes = run(self._jobs())
-        if self.broken:
-            outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
-        if not self.options.dry_run:
-            self._remember(outcomes, now)
-        report(outcomes, self.options)
-        self.memory.keep_notes(ended=datetime.now(UTC).isoformat(timespec="seconds"))
-        if not all(outcome.ok for outcome in outcomes):
-            return FAILED
-        return QUARANTINED if any(outcome.total("quarantined") for outcome in outcomes) else DONE
+        if scheduled:
+            begin(self.memory, now, self.settings.every_minutes)
+        status = FAILED
+        try:
+            outcomes = run(self._jobs())
+            if self.broken:
+                outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
+            if not self.options.dry_run:
+                self._remember(outcomes, now)
+            report(outcomes, self.options)
+            status = _exit_status(outcomes)
+        finally:
+            if scheduled:
+                self.memory.keep_notes(ended=datetime.now(UTC).isoformat(timespec="seconds"), status=str(status))
+        return status
 
     def _jobs(self) -> list[tuple[str, Sequence[Step]]]:
         if self.options.verb == "run":
@@ -177,8 +184,10 @@ class Work:
             outcome.notes += [f"{path}: {note}" for note in manager.source.notes]
 
     def _make(self, manager: FileManager, outcome: Outcome) -> None:
-        for bucket, keep_days in manager.new_db():
-            outcome.notes.append(f"bucket {bucket}: keeps rows {f'{keep_days} days' if keep_days else 'for ever'}")
+        for bucket, wanted in manager.new_db():
+            days = wanted if self.options.dry_run else self.lazy.buckets()[bucket]
+            other = f" (the configuration says {_days(wanted)}; it was made before)" if days != wanted else ""
+            outcome.notes.append(f"bucket {bucket} keeps rows {_days(days)}{other}")
 
     def _load(self, manager: FileManager, outcome: Outcome) -> None:
         if not sys.stderr.isatty():
@@ -227,6 +236,12 @@ class Work:
             log.info("deleted %s rows that are past their bucket's retention", f"{gone:,}")
 
 
+def _exit_status(outcomes: Sequence[Outcome]) -> int:
+    if not all(outcome.ok for outcome in outcomes):
+        return FAILED
+    return QUARANTINED if any(outcome.total("quarantined") for outcome in outcomes) else DONE
+
+
 def begin(memory: Memory, now: datetime, budget_minutes: float) -> None:
     """Remember that a run begins, and say so if the one before took too long or did not come to its end."""
     began, ended = memory.note("began"), memory.note("ended")
@@ -261,16 +276,25 @@ def store_path(settings: Settings) -> Path:
     return settings.home / "store.duckdb"
 
 
+def check_store(settings: Settings) -> None:
+    """Raises: ConfigError, for a store that this version can't write to."""
+    if settings.store != "embedded":
+        raise ConfigError([f"store: {settings.store} is not supported by this version yet; use `store: embedded`"])
+
+
 def open_store(settings: Settings) -> Store:
     """The store that the configuration names.
 
     Raises: ConfigError, for one that this version can't write to.
     """
-    if settings.store != "embedded":
-        raise ConfigError([f"store: {settings.store} is not supported by this version yet; use `store: embedded`"])
+    check_store(settings)
     from ..sinks.embedded import Embedded
 
     return Embedded(store_path(settings), wait_seconds=settings.wait_seconds)
+
+
+def _days(days: int | None) -> str:
+    return f"{days} days" if days else "for ever"
 
 
 def _no_match(pattern: str, outcome: Outcome) -> None:
@@ -318,14 +342,16 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
         for outcome in outcomes
         for one in outcome.tallies
     ]
-    heads = ("job", "measurement", *COUNTS, "newest", "seconds")
+    counts = [name if name != "written" or not options.dry_run else "would write" for name in COUNTS]
+    heads = ("job", "measurement", *counts, "newest", "seconds")
     if rows:
         print(table(heads, rows))
     for outcome in outcomes:
         for note in outcome.notes:
             print(f"note: {note}")
         if not outcome.ok:
-            print(f"{outcome.job}: {outcome.message}", file=sys.stderr)
+            named = outcome.message.startswith(outcome.job)
+            print(outcome.message if named else f"{outcome.job}: {outcome.message}", file=sys.stderr)
         log.info("%s: %s", outcome.job, summary(outcome, "job", "tables"))
     if options.dry_run:
         print("a dry run: nothing was written")

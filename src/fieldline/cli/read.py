@@ -11,7 +11,7 @@ from typing import IO
 
 import pandas as pd
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..ports import Store
 from .jobs import load_settings, open_store
 from .show import table
@@ -38,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
 def _buckets(store: Store) -> str:
     buckets = store.buckets()
     if not buckets:
-        return "the store is empty; load a file with: python update-db.py FILE"
+        return "the store is empty; make a bucket and load a file: python new-db.py FILE, then python update-db.py FILE"
     rows = [
         (name, f"{days} days" if days else "for ever", ", ".join(store.measurements(name)) or "-")
         for name, days in buckets.items()
@@ -57,9 +57,9 @@ def _measurements(store: Store, bucket: str) -> str:
 
 def _rows(store: Store, options: argparse.Namespace) -> None:
     if options.agg and not options.every:
-        raise InputError("--agg", "no --every", "the width of the windows", "Add for example --every 10m.")
+        raise UsageError("--agg", "no --every", "the width of the windows", "Add for example --every 10m.")
     if options.format == "parquet" and options.out is None:
-        raise InputError("--format parquet", "no --out", "a file to write to", "Add for example --out rows.parquet.")
+        raise UsageError("--format parquet", "no --out", "a file to write to", "Add for example --out rows.parquet.")
     now = pd.Timestamp.now("UTC")
     frame = store.read(
         options.bucket,
@@ -70,13 +70,22 @@ def _rows(store: Store, options: argparse.Namespace) -> None:
         every=_width("--every", options.every) if options.every else None,
         agg=options.agg or "mean",
     )
-    if options.format == "parquet":
-        _parquet(frame, options.out)
-    elif options.out is None:
+    if options.out is None:
         _write(frame, options.format, sys.stdout)
+        return
+    try:
+        _save(frame, options.format, options.out)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise InputError(str(options.out), found, "a file that can be written", "Name another with --out.") from error
+
+
+def _save(frame: pd.DataFrame, form: str, path: Path) -> None:
+    if form == "parquet":
+        _parquet(frame, path)
     else:
-        with options.out.open("w", encoding="utf-8", newline="") as file:
-            _write(frame, options.format, file)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            _write(frame, form, file)
 
 
 def _write(frame: pd.DataFrame, form: str, file: IO[str]) -> None:
@@ -113,12 +122,12 @@ def _time(option: str, text: str | None, now: pd.Timestamp) -> pd.Timestamp | No
     try:
         time = pd.Timestamp(text)
     except ValueError as error:
-        raise InputError(option, repr(text), "a time such as 2021-06-25T10:50Z, or -3h", "Correct it.") from error
+        raise UsageError(option, repr(text), "a time such as 2021-06-25T10:50Z, or -3h", "Correct it.") from error
     return time.tz_localize("UTC") if time.tz is None else time.tz_convert("UTC")
 
 
 def _width(option: str, text: str) -> pd.Timedelta:
     match = _WIDTH.fullmatch(text)
     if not match or not int(match[1]):
-        raise InputError(option, repr(text), "a number and a unit: 30s, 10m, 1h, 1d, 1w", "Correct it.")
+        raise UsageError(option, repr(text), "a number and a unit: 30s, 10m, 1h, 1d, 1w", "Correct it.")
     return pd.Timedelta(milliseconds=int(match[1]) * _MILLISECONDS[match[2]])

@@ -6,7 +6,7 @@ import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 
-from ..errors import InputError
+from ..errors import UsageError
 from ..simulator import UTC_OFFSET_HOURS, simulate
 from .show import table
 
@@ -34,5 +34,5 @@ def _until(text: str | None) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InputError("--until", repr(text), "a time such as 2026-06-25T10:50", "Leave it out for now.") from error
+        raise UsageError("--until", repr(text), "a time such as 2026-06-25T10:50", "Leave it out for now.") from error
     return time.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=UTC_OFFSET_HOURS) if time.tzinfo else time

@@ -18,7 +18,7 @@ from ..sources.memory import key as file_key
 from .jobs import load_settings
 from .show import table
 
-_COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "trouble": "31"}
+_COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "gone": "31", "trouble": "31"}
 _GRACE = 30 * 60  # [s] a record may be late by this much, or by three intervals, before its table counts as silent
 
 
@@ -47,16 +47,16 @@ def main(options: argparse.Namespace) -> int:
     memory = Memory(settings.home / "state.db", frozen=True)
     try:
         lines = list(_lines(settings, options.project, memory, now))
-        began, ended = memory.note("began"), memory.note("ended")
+        began, ended, status = (memory.note(name) for name in ("began", "ended", "status"))
     finally:
         memory.close()
     if options.json:
-        run = {"began": began, "ended": ended}
+        run = {"began": began, "ended": ended, "status": status and int(status)}
         print(
             json.dumps({"verb": "status", "home": str(settings.home), "run": run, "tables": [asdict(x) for x in lines]})
         )
         return 0
-    print(_last_run(began, ended, now, settings.every_minutes))
+    print(_last_run(began, ended, status, now, settings.every_minutes))
     heads = ("job", "file", "table", "read", "quarantined", "missing", "newest", "age", "every", "state")
     print(table(heads, [_cells(line) for line in lines], _painter(lines)) if lines else "no file is configured")
     for line in lines:
@@ -66,19 +66,25 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _lines(settings: Settings, project: Path, memory: Memory, now: datetime) -> Iterator[Line]:
-    """One line a table of each configured file, or for a file or pattern that gave none yet."""
+    """One line a table of each configured file and of each other one that was read; one for a pattern without files."""
+    shown = set[str]()
     for job in settings.jobs:
         for pattern in job.files:
             paths = expand(pattern, project)
             if not paths:
                 yield Line(job.name, pattern, "-", "waiting", trouble=f"{pattern}: no file of this name yet")
             for path in paths:
-                seen = memory.files.get(file_key(path), FileSeen())
-                if not seen.tables:
-                    state = "trouble" if seen.trouble else "waiting"
-                    yield Line(job.name, str(path), "-", state, trouble=seen.trouble)
-                for name, one in seen.tables.items():
-                    yield _line(job.name, str(path), name, seen, one, now)
+                shown.add(file_key(path))
+                yield from _of_file(job.name, str(path), memory.files.get(file_key(path), FileSeen()), now)
+    for name in sorted(memory.files.keys() - shown):
+        yield from _of_file("-", name, memory.files[name], now)
+
+
+def _of_file(job: str, path: str, seen: FileSeen, now: datetime) -> Iterator[Line]:
+    if not seen.tables:
+        yield Line(job, path, "-", "trouble" if seen.trouble else "waiting", trouble=seen.trouble)
+    for name, one in seen.tables.items():
+        yield _line(job, path, name, seen, one, now)
 
 
 def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: datetime) -> Line:
@@ -89,7 +95,7 @@ def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: d
         job,
         path,
         name,
-        _state(seen, age, interval),
+        "gone" if not Path(path).exists() else _state(seen, age, interval),
         one.read,
         one.quarantined,
         one.duplicates,
@@ -103,7 +109,7 @@ def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: d
 
 
 def _state(seen: FileSeen, age: float | None, interval: float | None) -> str:
-    """One word: trouble, waiting (no record yet), silent (its next record is overdue), replaced or growing."""
+    """One word for a file that is there: trouble, waiting (no record yet), silent (overdue), replaced or growing."""
     if seen.trouble:
         return "trouble"
     if age is None:
@@ -114,19 +120,20 @@ def _state(seen: FileSeen, age: float | None, interval: float | None) -> str:
     return "replaced" if seen.replaced else "growing"
 
 
-def _last_run(began: str | None, ended: str | None, now: datetime, every_minutes: int) -> str:
+def _last_run(began: str | None, ended: str | None, status: str | None, now: datetime, every_minutes: int) -> str:
     if began is None:
         return "no run yet"
-    ago = span((now - datetime.fromisoformat(began)).total_seconds())
-    late = (now - datetime.fromisoformat(began)).total_seconds() > 3 * every_minutes * 60
-    end = "it has not come to its end" if not ended or ended < began else "it came to its end"
-    return f"last run: {ago} ago; {end}" + ("; is the schedule still on?" if late else "")
+    seconds = (now - datetime.fromisoformat(began)).total_seconds()
+    end = "it has not come to its end" if not ended or ended < began else f"it ended with exit status {status}"
+    return f"last run: {span(seconds)} ago; {end}" + (
+        "; is the schedule still on?" if seconds > 3 * every_minutes * 60 else ""
+    )
 
 
 def _cells(line: Line) -> tuple[str, ...]:
     return (
         line.job,
-        Path(line.file).name,
+        line.file if line.state == "waiting" else Path(line.file).name,
         line.table,
         f"{line.read:,}",
         f"{line.quarantined:,}",

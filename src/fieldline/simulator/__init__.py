@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import UsageError
 from .faults import FAULTS, select
 from .files import DataFile, Written
 from .sun import DAY, UTC_OFFSET_HOURS
@@ -22,13 +22,13 @@ SHOWN = datetime(2024, 7, 1)  # the end of a run that names none: examples look 
 def _span(days: float, until: datetime | None) -> tuple[int, int]:
     """Begin and end of a run [s since 1970, station clock]."""
     if not days > 0:
-        raise InputError(
+        raise UsageError(
             "days of the simulator", repr(days), "a number above 0", "Say how many days back a file begins."
         )
     moment = until or SHOWN
     if moment.tzinfo is not None:
         fix = "Convert it to UTC-5 and drop the zone."
-        raise InputError(
+        raise UsageError(
             "end of the simulation", moment.isoformat(), "a time of the station clock, without a zone", fix
         )
     end = int((moment - EPOCH).total_seconds())
@@ -58,7 +58,7 @@ def simulate(
     Returns:
         The files that got rows; none when nothing is new.
 
-    Raises: InputError for an unknown fault, a range that is none, or a file in the folder that is not the simulator's.
+    Raises: UsageError for an unknown fault or a range that is none; InputError for a file that is not the simulator's.
     """
     span, chosen = _span(days, until), select(faults)
     folder.mkdir(parents=True, exist_ok=True)

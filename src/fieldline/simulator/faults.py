@@ -13,7 +13,7 @@ from dataclasses import field as default
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import UsageError
 from .noise import Floats, Ints, uniform
 from .sun import DAY
 from .tables import FAST, FLUX, PAR, SOIL, Table
@@ -104,13 +104,13 @@ class Emission:
 def select(names: Sequence[str]) -> frozenset[str]:
     """The faults wanted; `all` and `none` are understood.
 
-    Raises: InputError for a name that is no fault.
+    Raises: UsageError for a name that is no fault.
     """
     for name in names:
         if name not in FAULTS and name not in {"all", "none"}:
             near = difflib.get_close_matches(name, [*FAULTS, "all", "none"], n=1, cutoff=0.0)[0]
             known = f"all, none or some of: {', '.join(FAULTS)}"
-            raise InputError("faults of the simulator", repr(name), known, f"Did you mean {near!r}?")
+            raise UsageError("faults of the simulator", repr(name), known, f"Did you mean {near!r}?")
     return frozenset(FAULTS) if "all" in names else frozenset(names) - {"none"}
 
 
