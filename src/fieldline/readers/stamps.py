@@ -34,29 +34,39 @@ def parse(data: Bytes, first: Ints, last: Ints) -> tuple[Ints, Flags]:
     first, last = first + quoted, last - quoted
     length = last - first
     ok = (length == SHORT) | (length == LONG) | ((length > LONG + 1) & (length <= LONGEST))
-    padded = np.concatenate([data, np.zeros(LONGEST, np.uint8)])  # the last stamp may be shorter than what is looked at
-    text = padded[first[:, None] + np.arange(LONG)]
-    text[length == SHORT, SHORT:] = np.frombuffer(b":00", np.uint8)
-    ok &= (text[:, [4, 7]] == ord("-")).all(axis=1) & (text[:, [13, 16]] == ord(":")).all(axis=1)
-    ok &= (text[:, 10] == ord(" ")) | (text[:, 10] == ord("T"))
-    digits = text[:, _DIGITS] - ord("0")  # wraps around below '0', so one comparison finds all that is no digit
-    ok &= (digits <= 9).all(axis=1)
+    if len(data) < int(first.max(initial=0)) + LONG:  # the last stamp may be shorter than what is looked at
+        data = np.concatenate([data, np.zeros(LONG, np.uint8)])
+    here = np.lib.stride_tricks.sliding_window_view(data, LONG)[first]
+    text = np.ascontiguousarray(here.T)  # a row for each place in a stamp, so that every step runs along the memory
+    text[SHORT:, length == SHORT] = np.frombuffer(b":00", np.uint8)[:, None]
+    ok &= (text[[4, 7]] == ord("-")).all(axis=0) & (text[[13, 16]] == ord(":")).all(axis=0)
+    ok &= (text[10] == ord(" ")) | (text[10] == ord("T"))
+    digits = text[_DIGITS] - ord("0")  # wraps around below '0', so one comparison finds all that is no digit
+    ok &= (digits <= 9).all(axis=0)
     seconds, valid = _seconds(digits.astype(np.int64))
-    fraction, readable = _fraction(padded, first + LONG, length - LONG)
+    fraction, readable = _fraction(data, first + LONG, length - LONG)
     ok &= valid & readable
     return np.where(ok, seconds * 1_000_000_000 + fraction, 0), ok
 
 
 def _seconds(digits: Ints) -> tuple[Ints, Flags]:
-    """Seconds since 1970 from fourteen digits YYYYMMDDhhmmss (n × 14), and whether there is such a time."""
-    year = digits[:, :4] @ np.array([1000, 100, 10, 1])
-    month, day, hour, minute, second = (digits[:, i] * 10 + digits[:, i + 1] for i in range(4, 14, 2))
+    """Seconds since 1970 from fourteen digits YYYYMMDDhhmmss (14 × n), and whether there is such a time."""
+    century, year, month, day, hour, minute, second = digits[0::2] * 10 + digits[1::2]
+    days, ok = _days(century * 100 + year, month, day)
+    ok &= (hour <= 24) & (minute <= 59) & (second <= 59)  # 24:MM:SS is 00:MM:SS of the next day
+    return days * 86_400 + hour * 3_600 + minute * 60 + second, ok
+
+
+def _days(year: Ints, month: Ints, day: Ints) -> tuple[Ints, Flags]:
+    """Days since 1970 (n), and whether there is such a day; each date that stands in many rows is looked at once."""
+    new = np.diff((year * 100 + month) * 100 + day, prepend=-1) != 0
+    year, month, day = year[new], month[new], day[new]
     ok = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
     months = np.where(ok, (year - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (day - 1)
     ok &= days.astype("datetime64[M]") == months  # no 31 April
-    ok &= (hour <= 24) & (minute <= 59) & (second <= 59)  # 24:MM:SS is 00:MM:SS of the next day
-    return days.astype(np.int64) * 86_400 + hour * 3_600 + minute * 60 + second, ok
+    row = np.cumsum(new) - 1
+    return days.astype(np.int64)[row], ok[row]
 
 
 def _fraction(data: Bytes, first: Ints, length: Ints) -> tuple[Ints, Flags]:
