@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from fieldline import Column, DataTable, InputError
+from fieldline.quality.checks import between, spike
 from fieldline.readers.header import Header
 from fieldline.tables import REGISTRY, Planner, build
 
@@ -52,7 +53,10 @@ def registry():
         ({"columns": {"Temp": "degC"}}, "columns['Temp'] is 'degC', must be a Column"),
         ({"columns": {"Temp": Column("Temp", "")}}, "columns['Temp'] needs a name, a unit"),
         ({"columns": {"A": Column("T", "K"), "B": Column("T", "K")}}, "two columns are called 'T'"),
-        ({"columns": {"A": Column("T", "K", (len,))}}, "has checks, which this version does not run"),
+        ({"columns": {"A": Column("T", "K", (len,))}}, "must be a tuple of checks"),
+        ({"columns": {"A": Column("T", "1", (between(0, 1),), kind="text")}}, "holds text, which no check can judge"),
+        ({"columns": {"A": Column("T", "K", (spike(1, 2),))}}, "spike can't judge without the table's `interval`"),
+        ({"interval": -5}, "interval is -5, must be a number of seconds"),
         ({"pattern": "*.csv"}, "pattern and names go together"),
         ({"pattern": "*.csv", "names": ("Temp",)}, "names has no TIMESTAMP"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from .clock import fixed_offset
 from .errors import InputError
@@ -16,6 +16,8 @@ from .readers.header import RECORD, TIMESTAMP, Header
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .quality.check import Check
 
 REGISTRY: dict[str, type[DataTable]] = {}
 
@@ -28,7 +30,7 @@ class Column:
 
     name: str
     unit: str
-    checks: tuple[Any, ...] = ()
+    checks: tuple[Check, ...] = ()
     kind: Kind | None = "number"
 
 
@@ -39,6 +41,7 @@ class DataTable:
     bucket, measurement: where the rows go. Required.
     timezone: the logger's clock, '-05:00' or a zone; loggers keep standard time, so an offset is right. Required.
     columns: {name in the file: Column(name in the store, unit)}. Required.
+    interval: seconds between rows, which checks of neighbours and windows need; None: not known.
     tags: what tells the series of this measurement apart: 'station', 'serial', or names of columns in the store.
     keep_days: how long the bucket keeps rows (None: for ever); left out: as in the configuration.
     others: whether columns of the file that are not declared are kept too, under their own names.
@@ -52,6 +55,7 @@ class DataTable:
     measurement: ClassVar[str]
     timezone: ClassVar[str]
     columns: ClassVar[Mapping[str, Column]]
+    interval: ClassVar[float | None] = None
     tags: ClassVar[tuple[str, ...]] = ("station",)
     keep_days: ClassVar[int | None]
     others: ClassVar[bool] = True
@@ -127,6 +131,8 @@ def _wrong_times(cls: type[DataTable]) -> Iterator[str]:
             fixed_offset(zone)
         except ValueError as error:
             yield f"timezone: {error}"
+    if cls.interval is not None and (not isinstance(cls.interval, int | float) or cls.interval <= 0):
+        yield f"interval is {cls.interval!r}, must be a number of seconds above 0, or None"
     keep_days = getattr(cls, "keep_days", None)
     if keep_days is not None and (not isinstance(keep_days, int) or isinstance(keep_days, bool) or keep_days < 1):
         yield f"keep_days is {keep_days!r}, must be a whole number of days, or None for ever"
@@ -138,7 +144,7 @@ def _wrong_columns(cls: type[DataTable]) -> Iterator[str]:
         yield f"columns is {columns!r}, must be {{name in the file: Column(name, unit)}}"
         return
     for key, column in columns.items():
-        yield from _wrong_column(key, column)
+        yield from _wrong_column(key, column, cls.interval)
     stored = [column.name for column in columns.values() if isinstance(column, Column)]
     for name in sorted({name for name in stored if stored.count(name) > 1}):
         yield f"two columns are called {name!r} in the store"
@@ -147,13 +153,17 @@ def _wrong_columns(cls: type[DataTable]) -> Iterator[str]:
             yield f"the tag {tag!r} is neither 'station' nor 'serial' nor a column in the store"
 
 
-def _wrong_column(key: str, column: object) -> Iterator[str]:
+def _wrong_column(key: str, column: object, interval: float | None) -> Iterator[str]:
     if not isinstance(column, Column):
         yield f"columns[{key!r}] is {column!r}, must be a Column(name, unit)"
     elif not column.name or not column.unit or column.kind not in get_args(Kind):
         yield f"columns[{key!r}] needs a name, a unit ('1' for none) and a kind of {', '.join(get_args(Kind))}"
-    elif column.checks:
-        yield f"columns[{key!r}] has checks, which this version does not run yet; leave them out"
+    elif not all(hasattr(check, "function") for check in column.checks):
+        yield f"columns[{key!r}]: {column.checks!r} must be a tuple of checks, such as (between(-50, 50),)"
+    elif column.checks and column.kind not in ("number", "integer"):
+        yield f"columns[{key!r}] holds {column.kind}, which no check can judge"
+    elif interval is None and (needing := [check.name for check in column.checks if check.neighbours]):
+        yield f"columns[{key!r}]: {', '.join(needing)} can't judge without the table's `interval` (seconds); declare it"
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,12 @@ class Layout:
     missing: tuple[str, ...] = ()
     derive: Callable[[pd.DataFrame], pd.DataFrame] = DataTable.derive
     absent: tuple[str, ...] = ()
+    interval: float | None = None
+
+    @property
+    def checks(self) -> dict[str, tuple[Check, ...]]:
+        """The declared checks, by the name of the field in the store."""
+        return {column.name: column.checks for column in self.columns.values() if column.checks}
 
     def kinds(self, stored: Mapping[str, Field]) -> dict[str, Kind]:
         """What is known of the kinds of the file's columns: declared, or as the store already holds them."""
@@ -251,6 +267,7 @@ class Planner:
             table.missing,
             table.derive,
             absent,
+            table.interval,
         )
 
     def _no_single_table(self, found: Iterable[type[DataTable]], header: Header, where: str) -> InputError:

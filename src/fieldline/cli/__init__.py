@@ -17,6 +17,14 @@ _VERBS = {
     "update-db": ("load what is new in files now", "fieldline update-db C:/Campbellsci/LoggerNet/46m.dat"),
     "read": ("print what the store holds", "fieldline read field fastdata --field Temp_46m --every 10m"),
     "status": ("show how every file and table is doing", "fieldline status --config config/demo.yaml"),
+    "quality": (
+        "show what the checks said of the data",
+        "fieldline quality field fastdata --from -7d --html quality.html",
+    ),
+    "recheck": (
+        "run the checks again over rows that are stored",
+        "fieldline recheck ameriflux_atmospheric fastdata --from -7d",
+    ),
     "simulate": ("write the files of a simulated flux tower", "fieldline simulate demo/loggernet --days 2"),
 }
 _SCRIPTS = {"run": "driver.py", "new-db": "new-db.py", "update-db": "update-db.py"}
@@ -73,7 +81,7 @@ def _joined(words: Sequence[str]) -> list[str]:
     """`--start -3h` as `--start=-3h`: argparse would take -3h for an option."""
     joined = list[str]()
     for word in words:
-        if joined and joined[-1] in ("--start", "--end") and word.startswith("-"):
+        if joined and joined[-1] in ("--start", "--end", "--from", "--to") and word.startswith("-"):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
@@ -90,6 +98,14 @@ def _act(options: argparse.Namespace) -> int:
         from . import read
 
         return read.main(options)
+    if options.verb == "quality":
+        from . import quality
+
+        return quality.main(options)
+    if options.verb == "recheck":
+        from . import recheck
+
+        return recheck.main(options)
     if options.verb == "status":
         from . import status
 
@@ -144,8 +160,14 @@ def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.Argume
     if verb == "read":
         _read_options(parser)
         return parser
+    if verb == "recheck":
+        _range_options(parser)
+        return parser
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     if verb == "status":
+        return parser
+    if verb == "quality":
+        _quality_options(parser)
         return parser
     if verb == "run":
         parser.add_argument("--job", metavar="NAME", help="do this job only")
@@ -174,6 +196,23 @@ def _read_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=("csv", "json", "parquet"), default="csv", help="default: csv")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of printing")
+
+
+def _range_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bucket", nargs="?", metavar="BUCKET", help="left out: every bucket")
+    parser.add_argument("measurement", nargs="?", metavar="MEASUREMENT", help="left out: every measurement")
+    parser.add_argument("--from", dest="start", metavar="T", help="from this time on (default: the oldest row)")
+    parser.add_argument("--to", dest="end", metavar="T", help="up to this time, itself excluded (default: the newest)")
+
+
+def _quality_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bucket", nargs="?", metavar="BUCKET", help="left out: every bucket")
+    parser.add_argument("measurement", nargs="?", metavar="MEASUREMENT", help="left out: every measurement with flags")
+    parser.add_argument("--from", dest="start", metavar="T", help="from this time on (default: the newest seven days)")
+    parser.add_argument(
+        "--to", dest="end", metavar="T", help="up to this time, itself excluded (default: the newest record)"
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
 
 
 def _simulate_options(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,10 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
@@ -30,6 +31,9 @@ from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, drivers
 from .logs import append_line, open_log
 from .show import table
+
+if TYPE_CHECKING:  # a run without new rows must not pay for numpy
+    from ..flagging import Checker
 
 log = logging.getLogger(__name__)
 logging.getLogger("fieldline").addHandler(
@@ -66,12 +70,33 @@ def once(options: argparse.Namespace) -> int:
     check_store(settings)
     if options.dry_run:
         return _work(options, settings)
+    with locked(settings):
+        return _work(options, settings)
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Hold the lock of the home, and log there.
+
+    Raises: Busy, when another run holds it.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(settings.home / "run.lock", timeout=0), open_log(settings.home, settings.log):
-            return _work(options, settings)
+            yield
     except Timeout as error:
         raise Busy(busy_message(settings)) from error
+
+
+def checker(settings: Settings, project: Path, store: Store | None) -> Checker:
+    """What gives rows their flags, as the configuration says."""
+    from ..flagging import Checker
+    from ..rules import Rules
+    from ..settings import maintenance
+
+    own = settings.quality
+    log = functools.cache(lambda: maintenance.load(Path(own.maintenance), project, settings.defaults.utc_offset))
+    return Checker(Rules(own.defaults, own.aliases, own.checks), log, store)
 
 
 def _work(options: argparse.Namespace, settings: Settings) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import IO
@@ -15,9 +14,7 @@ from ..errors import InputError, UsageError
 from ..ports import Store
 from .jobs import load_settings, open_store
 from .show import table
-
-_WIDTH = re.compile(r"(\d+)(ms|s|m|h|d|w)")
-_MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+from .times import iso, moment, width
 
 
 def main(options: argparse.Namespace) -> int:
@@ -65,9 +62,9 @@ def _rows(store: Store, options: argparse.Namespace) -> None:
         options.bucket,
         options.measurement,
         fields=options.field,
-        start=_time("--start", options.start, now),
-        end=_time("--end", options.end, now),
-        every=_width("--every", options.every) if options.every else None,
+        start=moment("--start", options.start, now),
+        end=moment("--end", options.end, now),
+        every=width("--every", options.every) if options.every else None,
         agg=options.agg or "mean",
     )
     if options.out is None:
@@ -90,7 +87,7 @@ def _save(frame: pd.DataFrame, form: str, path: Path) -> None:
 
 def _write(frame: pd.DataFrame, form: str, file: IO[str]) -> None:
     """Rows with the time as ISO 8601 and Z, and numbers in the shortest form that keeps all their digits."""
-    stamps = pd.Series([_iso(time) for time in frame.index], name="time", dtype=object)
+    stamps = pd.Series([iso(time) for time in frame.index], name="time", dtype=object)
     frame = pd.concat([stamps, frame.reset_index(drop=True)], axis=1)
     if form == "csv":
         frame.to_csv(file, index=False, lineterminator="\n")
@@ -103,31 +100,7 @@ def _write(frame: pd.DataFrame, form: str, file: IO[str]) -> None:
     file.write("\n]\n" if len(frame) else "[]\n")
 
 
-def _iso(time: pd.Timestamp) -> str:
-    return time.isoformat().replace("+00:00", "Z")
-
-
 def _parquet(frame: pd.DataFrame, path: Path) -> None:
     from ..sinks.embedded import to_parquet
 
     to_parquet(frame.reset_index(), path)
-
-
-def _time(option: str, text: str | None, now: pd.Timestamp) -> pd.Timestamp | None:
-    """A time as a person writes it: a date, a date and time (UTC unless it says otherwise), or so long ago."""
-    if text is None:
-        return None
-    if text.startswith("-"):
-        return now - _width(option, text[1:])
-    try:
-        time = pd.Timestamp(text)
-    except ValueError as error:
-        raise UsageError(option, repr(text), "a time such as 2021-06-25T10:50Z, or -3h", "Correct it.") from error
-    return time.tz_localize("UTC") if time.tz is None else time.tz_convert("UTC")
-
-
-def _width(option: str, text: str) -> pd.Timedelta:
-    match = _WIDTH.fullmatch(text)
-    if not match or not int(match[1]):
-        raise UsageError(option, repr(text), "a number and a unit: 30s, 10m, 1h, 1d, 1w", "Correct it.")
-    return pd.Timedelta(milliseconds=int(match[1]) * _MILLISECONDS[match[2]])

@@ -32,6 +32,9 @@ WORDS = {  # the kind of an error to pydantic: what the value must be
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be one of {expected}",
+    "dict_type": "must be a group, each line written `name: value`",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "value_error": "{error}",
 }
 
@@ -64,7 +67,7 @@ def load(
 
     Raises: ConfigError that lists every problem, one a line, never with a secret in it.
     """
-    document = _read(project / path, project)
+    document = read(project / path, project)
     outside = given(secret or {}, environ)
     problems = [*_unknown_secrets(secret or {}), *_duplicate_names(document)]
     settings, found = _check(document, outside)
@@ -74,7 +77,8 @@ def load(
     return _at_home(settings, document, project, home)
 
 
-def _read(path: Path, project: Path) -> Document:
+def read(path: Path, project: Path) -> Document:
+    """The values of a YAML file. Raises: ConfigError."""
     name = path.relative_to(project).as_posix() if path.is_relative_to(project) else str(path)
     try:
         with path.open("rb") as file:
@@ -121,7 +125,7 @@ def _check(document: Document, outside: Sequence[Given]) -> tuple[Settings | Non
     try:
         settings = Settings.model_validate(_overlaid(document.values, outside))
     except ValidationError as error:
-        return None, list(_problems(error.errors(include_url=False), document, outside))
+        return None, list(problems_of(error.errors(include_url=False), document, outside))
     if settings.store == "influxdb" and not settings.influxdb.url and ("influxdb", "url") not in document.refused:
         return None, [(document.line(("store",)), "influxdb.url is not set, and store: influxdb needs it")]
     return settings, []
@@ -143,24 +147,26 @@ def _overlaid(values: Mapping[str, Value], outside: Sequence[Given]) -> dict[str
     return merged
 
 
-def _problems(errors: Sequence[ErrorDetails], document: Document, outside: Sequence[Given]) -> Iterator[Problem]:
-    """Word the errors, but for those that only follow from another one."""
+def problems_of(
+    errors: Sequence[ErrorDetails], document: Document, outside: Sequence[Given] = (), root: type[BaseModel] = Settings
+) -> Iterator[Problem]:
+    """Word the errors of a document that `root` describes, but for those that only follow from another one."""
     sources = {one.place: one.where for one in outside}
     for error in errors:
         place = error["loc"]
         told = any(place[:length] in document.refused for length in range(len(place) + 1))
         inside = any(other is not error and other["loc"][: len(place)] == place for other in errors)
         if not told and not inside:
-            yield _in_words(error, document, sources)
+            yield _in_words(error, document, sources, root)
 
 
-def _in_words(error: ErrorDetails, document: Document, sources: Mapping[Place, str]) -> Problem:
+def _in_words(error: ErrorDetails, document: Document, sources: Mapping[Place, str], root: type[BaseModel]) -> Problem:
     place, kind = error["loc"], error["type"]
     line, name = document.line(place), dotted(place)
     if kind == "extra_forbidden":
-        return line, f"unknown setting {name!r}; {_hint(str(place[-1]), _known(place))}"
+        return line, f"unknown setting {name!r}; {_hint(str(place[-1]), _known(root, place))}"
     if kind == "missing":
-        return line, f"{name} is not set: {_model(place[:-1]).model_fields[str(place[-1])].description}"
+        return line, f"{name} is not set: {_model(root, place[:-1]).model_fields[str(place[-1])].description}"
     context = {key: str(value) for key, value in error.get("ctx", {}).items()}
     if kind == "literal_error":
         context["expected"] = context["expected"].replace("'", "").replace(" or ", ", ")
@@ -177,18 +183,20 @@ def _quoted(value: object) -> str:
     return "a group of settings" if isinstance(value, dict) else "a list" if value else "empty"
 
 
-def _model(place: Place) -> type[BaseModel]:
+def _model(root: type[BaseModel], place: Place) -> type[BaseModel]:
     """Return the model that describes the group of settings at `place`."""
-    model: type[BaseModel] = Settings
+    model = root
     for part in place:
         if isinstance(part, str):
-            annotation: Any = model.model_fields[part].annotation
+            fields = {info.alias or name: info for name, info in model.model_fields.items()}
+            annotation: Any = fields[part].annotation
             model = (get_args(annotation) or (annotation,))[0]
     return model
 
 
-def _known(place: Place) -> list[str]:
-    return [name for name in _model(place[:-1]).model_fields if name != "token"]
+def _known(root: type[BaseModel], place: Place) -> list[str]:
+    fields = _model(root, place[:-1]).model_fields
+    return [info.alias or name for name, info in fields.items() if name != "token"]
 
 
 def _hint(name: str, known: Collection[str]) -> str:

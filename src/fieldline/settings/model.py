@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Annotated, Literal
 
@@ -80,7 +81,9 @@ Unknown = Literal["load", "refuse"]
 Url = Annotated[str, AfterValidator(_url)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """What every group of settings has in common."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @model_validator(mode="before")
@@ -92,7 +95,7 @@ class _Section(BaseModel):
         return {name: value for name, value in values.items() if value is not None or name not in cls.model_fields}
 
 
-class Influxdb(_Section):
+class Influxdb(Section):
     """The InfluxDB server to write to when `store` is influxdb."""
 
     url: Url = Field(default="", description="address of the server; needed when `store` is influxdb")
@@ -105,7 +108,7 @@ class Influxdb(_Section):
     )
 
 
-class Grafana(_Section):
+class Grafana(Section):
     """The Grafana server that dashboards are sent to."""
 
     url: Url = Field(default="", description="address of the server; empty: dashboards are only written to files")
@@ -114,7 +117,7 @@ class Grafana(_Section):
     )
 
 
-class Defaults(_Section):
+class Defaults(Section):
     """What a job uses where it says nothing else."""
 
     bucket: Bucket = Field(default="field", description="bucket that rows are written to")
@@ -124,7 +127,7 @@ class Defaults(_Section):
     keep_days: Days | None = Field(default=None, description="days that a bucket keeps its rows; null: for ever")
 
 
-class Log(_Section):
+class Log(Section):
     """The log files in `home`."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -134,7 +137,44 @@ class Log(_Section):
     keep: int = Field(default=5, ge=1, le=1000, description="number of full log files that are kept")
 
 
-class Job(_Section):
+def _plain(value: object) -> object:
+    """What the text of a parameter means: a number, true or false, a list of those, or the text itself."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, str):
+        word = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}.get(value.lower())
+        if word is not None:
+            return word
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Parameters = Annotated[dict[str, object] | Literal[False], BeforeValidator(_plain)]
+
+
+class Quality(Section):
+    """Which checks values must pass, besides those that a driver declares."""
+
+    defaults: bool = Field(
+        default=True, description="physical limits by the AmeriFlux variable that a column's name tells"
+    )
+    aliases: dict[str, str] = Field(
+        default={}, description="patterns of column names -> AmeriFlux variables, besides the usual"
+    )
+    checks: dict[str, dict[str, dict[str, Parameters]]] = Field(
+        default={}, description="measurement -> field -> check -> its parameters, or false; names may hold `*`"
+    )
+    maintenance: str = Field(
+        default="config/maintenance.yaml", description="log of maintenance, relative to the project folder"
+    )
+
+
+class Job(Section):
     """Files that are read together. A setting that is null is as in `defaults` (`unknown`: as at the top)."""
 
     name: Annotated[str, AfterValidator(_job_name)] = Field(description="letters, digits, - _ and . ; used once only")
@@ -150,7 +190,7 @@ class Job(_Section):
     unknown: Unknown | None = Field(default=None, description="as at the top")
 
 
-class Settings(_Section):
+class Settings(Section):
     """All that can be configured."""
 
     home: Annotated[Path, BeforeValidator(_folder)] = Field(
@@ -164,6 +204,7 @@ class Settings(_Section):
     every_minutes: int = Field(default=5, ge=1, le=1440, description="pause between the runs of --forever [min]")
     wait_seconds: int = Field(default=60, ge=0, le=3600, description="how long a run waits for the embedded store [s]")
     log: Log = Log()
+    quality: Quality = Quality()
     jobs: tuple[Job, ...] = ()
 
     def for_job(self, job: Job) -> Defaults:

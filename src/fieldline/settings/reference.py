@@ -42,13 +42,15 @@ def _default(field: FieldInfo) -> str:
         return "must be set"
     if field.default is None:
         return "`null`"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     return f"`{field.default}`" if str(field.default) else '`""`'
 
 
 def _choices(field: FieldInfo) -> str:
     """Say what a value may be: the words of a Literal, or the ends of a range."""
     parts: list[Any] = [field.annotation, *field.metadata, *_inner(field.annotation)]
-    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    words = [w for part in parts if get_origin(part) is Literal for w in get_args(part) if isinstance(w, str)]
     low, high = (next((getattr(part, end) for part in parts if hasattr(part, end)), None) for end in ("ge", "le"))
     return f"one of {', '.join(words)}" if words else f"{low} to {high}" if low is not None else ""
 

@@ -1,0 +1,111 @@
+"""`fieldline recheck`: run the checks again over rows that are stored already, after limits or the log have changed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+import pandas as pd
+
+from ..errors import InputError, UsageError
+from ..flagging import Checker
+from ..ports import Store
+from ..settings import Settings
+from ..tables import DataTable
+from . import drivers
+from .jobs import checker, load_settings, locked, open_store
+from .show import table
+from .times import moment
+
+_DAY = pd.Timedelta(days=1)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Judge the rows asked for, day by day, and write the flags that differ from nothing."""
+    settings, now = load_settings(options), pd.Timestamp.now("UTC")
+    start, end = moment("--from", options.start, now), moment("--to", options.end, now)
+    if start is not None and end is not None and not start < end:
+        raise UsageError("--from", str(options.start), f"a time before --to {options.end}", "Correct one of them.")
+    with locked(settings):
+        store = open_store(settings)
+        try:
+            done = list(_all(store, options, settings, start, end))
+        finally:
+            store.close()
+    print(table(("measurement", "rows", "days"), done) if done else "nothing is stored that could be judged")
+    return 0
+
+
+def _all(
+    store: Store, options: argparse.Namespace, settings: Settings, start: pd.Timestamp | None, end: pd.Timestamp | None
+) -> Iterator[tuple[str, str, str]]:
+    tables = _tables(options)
+    judge = checker(settings, options.project, store)
+    for bucket in [options.bucket] if options.bucket else store.buckets():
+        for measurement in [options.measurement] if options.measurement else store.measurements(bucket):
+            if measurement != "runs":
+                one = tables.get((bucket, measurement))
+                rows, days = _measurement(store, judge, bucket, measurement, one, start, end)
+                yield f"{bucket}.{measurement}", f"{rows:,}", f"{days:,}"
+
+
+def _tables(options: argparse.Namespace) -> dict[tuple[str, str], type[DataTable]]:
+    """The declared tables by where their rows go; a driver that is broken is told and left out."""
+    found = {}
+    for name in drivers.names(options.project / "drivers"):
+        try:
+            for one in drivers.load(options.project / "drivers", name):
+                found[one.bucket, one.measurement] = one
+        except InputError as error:
+            print(error, file=sys.stderr)
+    return found
+
+
+def _measurement(
+    store: Store,
+    judge: Checker,
+    bucket: str,
+    measurement: str,
+    declared: type[DataTable] | None,
+    start: pd.Timestamp | None,
+    end: pd.Timestamp | None,
+) -> tuple[int, int]:
+    """Judge one measurement; return how many rows and days."""
+    known = store.fields(bucket, measurement)
+    tags = tuple(name for name, field in known.items() if field.tag)
+    names = [name for name, field in known.items() if field.kind in ("number", "integer") and _is_measured(name)]
+    first = start or _first(store, bucket, measurement)
+    newest = store.latest(bucket, measurement).index.max()
+    last = min(end or newest + _DAY, newest + pd.Timedelta(1, "ns"))
+    rows = days = 0
+    while names and first is not None and first < last:
+        until = min(first.floor("D") + _DAY, last)
+        frame = store.read(bucket, measurement, fields=names, start=first, end=until)
+        if len(frame):
+            flagged = judge.add(
+                frame,
+                bucket,
+                measurement,
+                tags,
+                {name: field.unit for name, field in known.items()},
+                {column.name: column.checks for column in declared.columns.values()} if declared else {},
+                declared.interval if declared else None,
+            )
+            new = [name for name in flagged if name not in names]
+            store.write(bucket, measurement, flagged[new], tags)
+            rows, days = rows + len(frame), days + 1
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{bucket}.{measurement}: {until:%Y-%m-%d}  ")
+        first = until
+    return rows, days
+
+
+def _is_measured(name: str) -> bool:
+    return name != "RECORD" and not name.endswith(("_qc", "_qcbits", "_corrected"))
+
+
+def _first(store: Store, bucket: str, measurement: str) -> pd.Timestamp | None:
+    """The day of the oldest row."""
+    counts = store.read(bucket, measurement, every=_DAY, agg="count")
+    return counts.index.min() if len(counts) else None

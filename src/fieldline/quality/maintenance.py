@@ -1,0 +1,79 @@
+"""What people wrote about instruments: times in which values are flagged by hand, and gains and offsets for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a run without new rows must not pay for pandas
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log. start, end: UTC, both included; None: open. flag: as in flags.py, or None: a correction."""
+
+    station: str
+    fields: tuple[str, ...]
+    start: datetime | None
+    end: datetime | None
+    reason: str
+    who: str = ""
+    flag: int | None = None
+    gain: float = 1.0
+    offset: float = 0.0
+
+    def holds(self, station: str, name: str) -> bool:
+        """Whether the entry speaks of this field of this station."""
+        return fnmatchcase(station, self.station) and any(fnmatchcase(name, pattern) for pattern in self.fields)
+
+
+@dataclass(frozen=True)
+class Log:
+    """All entries, in the order of the file; a later one wins."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def overrule(self, flags: pd.DataFrame, station: str) -> pd.DataFrame:
+        """`flags` (columns `<field>_qc`, `<field>_qcbits`) with those that a person set instead of the computed ones.
+
+        A value that is missing stays missing.
+        """
+        from .bits import BITS
+        from .flags import MISSING
+
+        for column in [str(name) for name in flags if str(name).endswith("_qc")]:
+            for entry in self._flagging(station, column.removesuffix("_qc")):
+                where = _within(flags, entry) & (flags[column] != MISSING)
+                if where.any():
+                    flags.loc[where, column] = entry.flag
+                    flags.loc[where, f"{column}bits"] |= 1 << BITS["maintenance"]
+        return flags
+
+    def corrected(self, frame: pd.DataFrame, station: str, names: Sequence[str]) -> pd.DataFrame:
+        """Columns `<field>_corrected` = value × gain + offset, for those of `names` that an entry corrects."""
+        columns: dict[str, pd.Series[float]] = {}
+        for name in names:
+            for entry in self.entries:
+                if entry.flag is None and entry.holds(station, name):
+                    where = _within(frame, entry)
+                    before = columns.get(f"{name}_corrected", frame[name] * float("nan"))
+                    columns[f"{name}_corrected"] = before.mask(where, frame[name] * entry.gain + entry.offset)
+        return frame.assign(**columns)
+
+    def _flagging(self, station: str, name: str) -> Iterator[Entry]:
+        return (entry for entry in self.entries if entry.flag is not None and entry.holds(station, name))
+
+
+def _within(frame: pd.DataFrame, entry: Entry) -> pd.Series[bool]:
+    """Which rows lie in the time of an entry."""
+    times = frame.index.to_series()
+    inside = times.notna()
+    if entry.start is not None:
+        inside &= times >= entry.start
+    if entry.end is not None:
+        inside &= times <= entry.end
+    return inside

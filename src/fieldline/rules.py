@@ -1,0 +1,93 @@
+"""Which checks a stored field must pass: by its name, as its class declares, as the configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigError
+from .ports import Field
+
+if TYPE_CHECKING:  # a run without new rows must not pay for numpy
+    from .quality.check import Check
+
+Declared = Mapping[str, tuple["Check", ...]]
+Choice = Mapping[str, Any]  # name of a check -> its parameters, or False: switched off
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the configuration says about checks.
+
+    defaults: whether a field gets the physical limits of the AmeriFlux variable that its name tells. aliases: patterns
+    for names -> variables. checks: measurement (pattern) -> field (pattern) -> choice; a later line wins.
+    """
+
+    defaults: bool = True
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    checks: Mapping[str, Mapping[str, Choice]] = field(default_factory=dict)
+
+    def of(
+        self, measurement: str, fields: Mapping[str, Field], declared: Declared, seconds: float | None
+    ) -> dict[str, tuple[Check, ...]]:
+        """The checks of each field that has any; the configuration wins over the class, and the class over the name.
+
+        Args:
+            declared: the checks of the class, by the name of the field in the store.
+            seconds: the scan interval of the table, if it is known.
+
+        Raises: ConfigError, for a check or a parameter that there is not.
+        """
+        found = {}
+        for name, one in fields.items():
+            if (
+                one.kind not in ("number", "integer")
+                or one.tag
+                or name == "RECORD"
+                or name.endswith(("_qc", "_qcbits"))
+            ):
+                continue
+            chosen = self._by_name(name, one.unit, seconds) | {check.name: check for check in declared.get(name, ())}
+            chosen |= self._configured(measurement, name)
+            checks = tuple(check for check in chosen.values() if check is not None)
+            if checks:
+                found[name] = checks
+        return found
+
+    def _by_name(self, name: str, unit: str, seconds: float | None) -> dict[str, Check | None]:
+        from .quality.checks import between
+        from .quality.variables import limits
+
+        known = limits(name, unit, self.aliases, seconds) if self.defaults else None
+        if known is None:
+            return {}
+        check = between(*known.hard, suspect=known.soft)
+        return {check.name: check}
+
+    def _configured(self, measurement: str, name: str) -> dict[str, Check | None]:
+        """What the configuration says of one field; None for a check that is switched off."""
+        chosen: dict[str, Check | None] = {}
+        for table, choices in self.checks.items():
+            for pattern, choice in choices.items():
+                if fnmatchcase(measurement, table) and fnmatchcase(name, pattern):
+                    where = f"quality.checks.{table}.{pattern}"
+                    chosen |= {check: _built(where, check, parameters) for check, parameters in choice.items()}
+        return chosen
+
+
+def _built(where: str, name: str, parameters: object) -> Check | None:
+    """A check from its parameters; None, if these are False: switched off.
+
+    Raises: ConfigError, for a check or a parameter that there is not.
+    """
+    from .quality.checks import build, factory
+
+    try:
+        if parameters is False:
+            factory(name)
+            return None
+        return build(name, parameters if isinstance(parameters, Mapping) else {})
+    except ValueError as error:
+        raise ConfigError([f"{where}: {error}"]) from error
