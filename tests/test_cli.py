@@ -234,8 +234,13 @@ class TestRead:
             "RECORD": 2,
             "Temp": 20.75,
             "RH": None,
+            "Temp_qc": 1,
+            "Temp_qcbits": 0,
+            "RH_qc": 9,
+            "RH_qcbits": 0,
         }
         assert json.loads(out) == [row]
+        assert '"RECORD": 2,' in out
 
     def test_rows_as_parquet(self, site, capsys, tmp_path):
         path = tmp_path / "rows.parquet"

@@ -59,6 +59,17 @@ def test_flags_stand_beside_values_that_nobody_touched():
     assert [row.get("T") for _, row in sorted(kept.rows.items())] == [20.0, 60.0, None, 35.0, 45.0]
 
 
+def test_whole_numbers_stay_whole_numbers():
+    rows = frame([20.0, 20.0]).assign(RECORD=[1, 2], door=[True, False])
+    kept = Kept().load(rows)
+    for time in ("2026-06-25 00:02", "2026-06-25 00:03"):
+        more = frame([20.0], time).assign(RECORD=[3], door=[True])
+        flagged = Flagging(CHECKS, ("station",), MINUTE, kept.read).add(more)
+        assert len(flagged) > 1  # an older row's flags come along
+        assert str(flagged["RECORD"].dtype) == "Int64" and str(flagged["door"].dtype) == "boolean"
+        assert str(flagged["T"].dtype) == "float64" and "int" in str(flagged["T_qc"].dtype).lower()
+
+
 def test_the_newest_spike_is_judged_when_its_successor_arrives():
     kept = Kept().load(frame([20.0, 20.0, 35.0]))
     assert kept.flags()[-1] == 1  # in range; as a spike not evaluated yet

@@ -9,6 +9,7 @@ import pytest
 
 import fieldline
 from fieldline.cli import drivers
+from fieldline.quality.checks import CHECKS
 
 PROJECT = Path(__file__).parents[1]
 SRC = PROJECT / "src" / "fieldline"
@@ -96,10 +97,13 @@ def test_a_driver_imports_fieldline_only_and_declares_units(name):
 
 
 def test_what_the_package_offers_is_what_it_names():
-    public = {
+    at_once = {
         name for name, value in vars(fieldline).items() if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert public == set(fieldline.__all__)
+    assert at_once - {"TYPE_CHECKING", "Any"} == set(fieldline.__all__) - set(CHECKS)
+    assert all(getattr(fieldline, name) is check for name, check in CHECKS.items())
+    with pytest.raises(AttributeError):
+        _ = fieldline.nosuch
 
 
 @pytest.mark.parametrize("script", ["driver.py", "new-db.py", "update-db.py"])

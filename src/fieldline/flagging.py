@@ -45,7 +45,10 @@ class Flagging:
         where = have.get_indexer(new)
         columns = [name for name in flags if name not in self.tags]
         beside = flags[columns].take(where).set_axis(frame.index)
-        return pd.concat([pd.concat([frame, beside], axis=1), flags[~have.isin(new)]])
+        flagged, older = pd.concat([frame, beside], axis=1), flags[~have.isin(new)]
+        if older.empty:
+            return flagged
+        return pd.concat([flagged.astype(_nullable(flagged)), older])
 
     def _series(self, frame: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
         """The rows of each combination of tags, one row a stamp (a later row fills and replaces), ascending."""
@@ -83,6 +86,12 @@ class Flagging:
         for tag, value in series.items():
             older = older[older[tag] == value] if tag in older else older[:0]
         return older.reindex(columns=needed)
+
+
+def _nullable(frame: pd.DataFrame) -> dict[str, str]:
+    """Kinds for whole numbers and booleans that can be missing: rows of flags alone must not make them floats."""
+    kinds = {"i": "Int64", "u": "Int64", "b": "boolean"}
+    return {str(name): kinds[dtype.kind] for name, dtype in frame.dtypes.items() if dtype.kind in kinds}
 
 
 def _one_a_stamp(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +21,8 @@ from .tables import Layout, Planner
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .flagging import Checker
+
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +32,7 @@ def pump(source: Source, sink: Sink) -> int:
     for batch in source:
         rows += sink.write(batch.bucket, batch.measurement, batch.frame, batch.tags, batch.units)
         batch.done()
+        del batch  # its frame must not lie in memory beside the next one
     return rows
 
 
@@ -38,6 +42,7 @@ class FileManager:
 
     store: where rows that are there already, and the fields of a measurement, can be looked up; None: nowhere. create:
     whether `update_db` makes the bucket when it is not there, as a configured job does; the bare script does not.
+    checker: makes what gives rows their flags, once there are rows; None: they get none.
     """
 
     path: Path
@@ -47,11 +52,13 @@ class FileManager:
     memory: Memory
     store: Store | None = None
     create: bool = False
+    checker: Callable[[], Checker] | None = None
     source: LoggerFile = field(init=False)
 
     def __post_init__(self) -> None:
         known = None if self.store is None else self._known
-        self.source = LoggerFile(self.path, self.planner, self._fields, self.quarantine, self.memory, known)
+        flagged = None if self.checker is None else self._flagged
+        self.source = LoggerFile(self.path, self.planner, self._fields, self.quarantine, self.memory, known, flagged)
 
     def new_db(self) -> list[tuple[str, int | None]]:
         """Make the buckets that the tables of this file belong to; return each with the days it keeps rows."""
@@ -64,15 +71,23 @@ class FileManager:
     def update_db(self) -> int:
         """Load what is new in the file into its bucket; return rows written."""
         try:
-            return pump(self.source, self.sink)
+            rows = pump(self.source, self.sink)
         except InputError as error:
             self.memory.trouble(self.path, str(error))
             raise
+        self.memory.trouble(self.path, "")
+        return rows
 
     def _fields(self, layout: Layout) -> Mapping[str, Field]:
         if self.create:
             self.sink.create(layout.bucket, layout.keep_days)
         return self.store.fields(layout.bucket, layout.measurement) if self.store else {}
+
+    def _flagged(self, layout: Layout, frame: pd.DataFrame) -> pd.DataFrame:
+        assert self.checker is not None
+        return self.checker().add(
+            frame, layout.bucket, layout.measurement, layout.tags, layout.units, layout.checks, layout.interval
+        )
 
     def _known(self, layout: Layout, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         assert self.store is not None
@@ -84,7 +99,7 @@ class FileManager:
 
 @dataclass
 class Outcome:
-    """What became of one job in one run (parsed: bytes of whole lines); written to the log, the exit code and the measurement `runs`."""
+    """What became of one job in one run, for log, exit code and measurement `runs`; parsed: bytes of whole lines."""
 
     job: str
     message: str = "ok"
@@ -94,8 +109,13 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     parsed: int = 0
 
+    @property
+    def flags(self) -> Counter[int]:
+        """How many values got which flag."""
+        return sum((tally.flags for tally in self.tallies), Counter[int]())
+
     def total(self, name: str) -> int:
-        """The sum of one count ('read', 'written', 'quarantined', 'duplicates', 'missing') over the job's tables."""
+        """The sum of one count ('read', 'written', 'quarantined', 'duplicates', ...) over the job's tables."""
         return sum(getattr(tally, name) for tally in self.tallies)
 
 

@@ -210,13 +210,20 @@ class Planner:
     """Finds the layout for a header: the one table that matches, or a generic one.
 
     The last three are what the configuration says for tables that don't say it themselves.
+
+    known: the declared tables, or what loads them; a run that finds nothing new never needs them.
     """
 
-    tables: tuple[type[DataTable], ...] = ()
+    known: tuple[type[DataTable], ...] | Callable[[], tuple[type[DataTable], ...]] = ()
     unknown: Literal["load", "refuse"] = "load"
     bucket: str = "field"
     timezone: str = "+00:00"
     keep_days: int | None = None
+
+    @property
+    def tables(self) -> tuple[type[DataTable], ...]:
+        """The declared tables. Raises: InputError, when their driver can't be imported."""
+        return self.known() if callable(self.known) else self.known
 
     def layout(self, header: Header, path: Path) -> Layout:
         """The layout for the rows under `header` in the file `path`.

@@ -40,7 +40,9 @@ logging.getLogger("fieldline").addHandler(
     logging.NullHandler()
 )  # without a log file (a dry run) nothing goes to stderr
 
-COUNTS = ("read", "written", "quarantined", "duplicates", "missing")
+SHOWN = ("read", "written", "quarantined", "duplicates", "missing")
+COUNTS = (*SHOWN, "late", "set_back")
+FLAG_NAMES = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}
 _A_DAY = 86_400  # [s]
 
 
@@ -116,6 +118,7 @@ class Work:
         self.options, self.settings, self.memory = options, settings, memory
         self.lazy = Lazy(functools.partial(open_store, settings))
         self.broken = list[str]()
+        self.checker = functools.cache(functools.partial(checker, settings, options.project, self.lazy))
         self.quarantine = Quarantine(None if options.dry_run else settings.home / "quarantine")
 
     def do(self) -> int:
@@ -166,7 +169,10 @@ class Work:
         return found
 
     def _steps(self, job: configuration.Job) -> Iterator[Step]:
-        """One step a file, and one for each pattern that matches nothing."""
+        """One step a file, and one for each pattern that matches nothing; one alone where the driver is not there."""
+        if job.driver and not drivers.exists(self.options.project / "drivers", job.driver):
+            yield lambda outcome: drivers.refuse(self.options.project / "drivers", str(job.driver))
+            return
         tables = functools.cache(
             lambda: (
                 drivers.load(self.options.project / "drivers", job.driver)
@@ -195,11 +201,11 @@ class Work:
         act: Callable[[FileManager, Outcome], None],
         outcome: Outcome,
     ) -> None:
-        planner = Planner(tables(), unknown, own.bucket, own.utc_offset, own.keep_days)
+        planner = Planner(tables, unknown, own.bucket, own.utc_offset, own.keep_days)
         sink: Sink = Nowhere() if self.options.dry_run else self.lazy
         store = self.lazy if store_path(self.settings).exists() or not self.options.dry_run else None
         manager = FileManager(
-            path, sink, planner, self.quarantine, self.memory, store, create=self.options.verb == "run"
+            path, sink, planner, self.quarantine, self.memory, store, self.options.verb == "run", self.checker
         )
         try:
             act(manager, outcome)
@@ -244,8 +250,7 @@ class Work:
         import time
 
         if self.options.verb == "run":
-            rows = [{**summary(one, "tables"), "message": textwrap.shorten(one.message, 500)} for one in outcomes]
-            self.memory.add_runs(time.time_ns(), rows)
+            self.memory.add_runs(time.time_ns(), [_row(outcome) for outcome in outcomes])
         waiting = self.memory.runs()
         if not waiting or not (self.lazy.opened or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
             return
@@ -348,10 +353,18 @@ def summary(outcome: Outcome, *without: str) -> dict[str, object]:
         "ok": outcome.ok,
         **counts,
         "bytes": outcome.parsed,
+        "flags": {FLAG_NAMES[flag]: count for flag, count in sorted(outcome.flags.items())},
         "seconds": round(outcome.seconds, 3),
         "message": outcome.message,
     }
     return {name: value for name, value in {**values, "tables": tables}.items() if name not in without}
+
+
+def _row(outcome: Outcome) -> dict[str, object]:
+    """An outcome as a row of the measurement `runs`; `values_fail` and the like count the flags."""
+    values = summary(outcome, "tables", "flags")
+    flags = {f"values_{name.replace(' ', '_')}": outcome.flags[flag] for flag, name in FLAG_NAMES.items()}
+    return {**values, **flags, "message": textwrap.shorten(outcome.message, 500)}
 
 
 def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
@@ -360,15 +373,16 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
         (
             outcome.job if options.verb == "run" else Path(outcome.job).name,
             f"{one.layout.bucket}.{one.layout.measurement}",
-            *(f"{getattr(one, name):,}" for name in COUNTS),
+            *(f"{getattr(one, name):,}" for name in SHOWN),
+            f"{one.flags[3] + one.flags[4]:,}",
             _stamp(one.newest) or "-",
             f"{one.seconds:.2f}",
         )
         for outcome in outcomes
         for one in outcome.tallies
     ]
-    counts = [name if name != "written" or not options.dry_run else "would write" for name in COUNTS]
-    heads = ("job", "measurement", *counts, "newest", "seconds")
+    counts = [name if name != "written" or not options.dry_run else "would write" for name in SHOWN]
+    heads = ("job", "measurement", *counts, "flagged", "newest", "seconds")
     if rows:
         print(table(heads, rows))
     for outcome in outcomes:

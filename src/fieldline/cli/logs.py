@@ -6,17 +6,19 @@ import logging
 import logging.handlers
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..settings import Log
 
 
 class _Rotating(logging.handlers.RotatingFileHandler):
-    def rotate(self, source: str, dest: str) -> None:
-        """Rename, unless another program holds the file (Windows): then go on in it until the next record."""
-        with suppress(PermissionError):
-            super().rotate(source, dest)
+    def doRollover(self) -> None:
+        """Begin a new file, unless another program holds one of them (Windows): then go on in this one for now."""
+        try:
+            super().doRollover()
+        except PermissionError:
+            self.stream = self._open()
 
 
 def append_line(home: Path, text: str) -> None:

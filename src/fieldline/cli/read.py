@@ -61,7 +61,7 @@ def _rows(store: Store, options: argparse.Namespace) -> None:
     frame = store.read(
         options.bucket,
         options.measurement,
-        fields=options.field,
+        fields=options.field or (_measured(store, options) if options.every else None),
         start=moment("--start", options.start, now),
         end=moment("--end", options.end, now),
         every=width("--every", options.every) if options.every else None,
@@ -75,6 +75,17 @@ def _rows(store: Store, options: argparse.Namespace) -> None:
     except OSError as error:
         found = error.strerror or str(error)
         raise InputError(str(options.out), found, "a file that can be written", "Name another with --out.") from error
+
+
+def _measured(store: Store, options: argparse.Namespace) -> list[str] | None:
+    """The fields that make sense in windows: neither flags nor record numbers; None, if that leaves nothing."""
+    known = store.fields(options.bucket, options.measurement).values()
+    names = [field.name for field in known if not field.tag and not field.name.endswith(("_qc", "_qcbits"))]
+    numbers = {field.name for field in known if field.kind in ("number", "integer")}
+    wanted = [
+        name for name in names if name != "RECORD" and (options.agg in ("first", "last", "count") or name in numbers)
+    ]
+    return wanted or None
 
 
 def _save(frame: pd.DataFrame, form: str, path: Path) -> None:

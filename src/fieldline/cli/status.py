@@ -34,6 +34,8 @@ class Line:
     quarantined: int = 0
     duplicates: int = 0
     missing: int = 0
+    late: int = 0
+    set_back: int = 0
     newest: str | None = None
     age: float | None = None
     interval: float | None = None
@@ -100,6 +102,8 @@ def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: d
         one.quarantined,
         one.duplicates,
         one.missing,
+        one.late,
+        one.set_back,
         newest.isoformat().replace("+00:00", "Z") if newest else None,
         round(age, 1) if age is not None else None,
         interval,

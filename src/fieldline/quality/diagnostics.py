@@ -14,6 +14,8 @@ import numpy as np
 from .check import Around, Check, blank, mark, number
 from .flags import FAIL, MISSING, SUSPECT, UNKNOWN, Flags, Floats
 
+_WORD = 2.0**32  # longer is no word
+
 
 def _mask(*bits: int) -> int:
     return sum(1 << bit for bit in bits)
@@ -165,11 +167,11 @@ def diagnostic(
     def check(values: Floats, around: Around) -> Flags:
         flags = blank(values)
         there = ~np.isnan(values)
-        words = np.where(there, np.clip(values, -(2.0**31), 2.0**31), 0).astype(np.int64)
+        words = np.where(there, np.clip(values, -1e9, _WORD), 0).astype(np.int64)
         mark(flags, (words & one.suspect) != 0, SUSPECT)
         if limit is not None:
             mark(flags, agc(values, scale, offset) > limit, SUSPECT)
-        bad = ((words & one.fail) != 0) | ((words & one.required) != one.required) | (words < 0)
+        bad = ((words & one.fail) != 0) | ((words & one.required) != one.required) | (words < 0) | (values >= _WORD)
         mark(flags, bad | np.isin(words, list(one.special)), FAIL)
         mark(flags, values != np.floor(values), UNKNOWN)
         mark(flags, ~there, MISSING)

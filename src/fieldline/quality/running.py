@@ -29,6 +29,9 @@ def begin(breaks: Bools) -> Ints:
     return np.maximum.accumulate(first, out=first)
 
 
+_PIECE = 16_384  # rows that are summed up at once
+
+
 @dataclass(frozen=True)
 class Windows:
     """For each of n rows the first row of its window. lag: how many rows before it that is, but for the rows `odd`."""
@@ -42,6 +45,11 @@ class Windows:
         if missing.any():
             return self.sums((~missing).astype(np.int64))
         return np.arange(1, len(missing) + 1) - self.first
+
+    def part(self, start: int, end: int) -> Windows:
+        """The windows of the rows from `start` to before `end`, which begin no earlier than `start`."""
+        odd = self.odd[np.searchsorted(self.odd, start) : np.searchsorted(self.odd, end)]
+        return Windows(np.maximum(self.first[start:end] - start, 0), self.lag, odd - start)
 
     def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The sums of n values over the windows, as differences of one running sum."""
@@ -117,22 +125,38 @@ def variance(
 ) -> Floats:
     """The variance (of the population) in the windows of n values, NaN for missing ones left out.
 
-    Differences of running sums over all values are fast, but their rounding errors depend on where the series begins.
-    Where they could decide on which side of one of `limits` the result is, it is computed from the window alone.
+    Differences of running sums are fast, but their rounding errors depend on where the sums begin. Where they could
+    decide on which side of one of `limits` the result is, it is computed from the window alone.
 
     Args:
         where: `windows(times, width, ...)`. count: how many values there are in each window.
         least: where there are fewer, the result means nothing.
         limits: variances.
     """
-    there = ~np.isnan(values)
-    away = np.where(there, values, 0.0)
-    away -= away.sum() / max(int(there.sum()), 1)
-    if not there.all():
-        away[~there] = 0.0
+    n, step = len(values), max(_PIECE, 4 * where.lag)
+    result, unsure = np.empty(n), np.zeros(n, dtype=np.bool_)
+    for begin_row in range(0, n, step):  # short sums round less, and fit the cache
+        end, context = min(begin_row + step, n), int(where.first[begin_row])
+        piece = slice(context, end)
+        size, doubt = _estimate(values[piece], where.part(context, end), np.maximum(count[piece], 1), least, limits)
+        result[begin_row:end], unsure[begin_row:end] = size[begin_row - context :], doubt[begin_row - context :]
+    rows = np.flatnonzero(unsure & (count >= least))
+    if len(rows):
+        result[rows] = _exact(values, times, where.first, rows, width)
+    return result
+
+
+def _estimate(values: Floats, where: Windows, count: Ints, least: int, limits: Sequence[float]) -> tuple[Floats, Bools]:
+    """The variances as differences of running sums, and where rounding leaves a doubt about one of `limits`."""
+    missing = np.isnan(values)
+    holes = bool(missing.any())
+    away = np.where(missing, 0.0, values) if holes else values.copy()
+    away -= away.sum() / max(len(away) - int(missing.sum()), 1)
+    if holes:
+        away[missing] = 0.0
     size = float(np.abs(away).sum())
     result = where.sums(away)
-    result /= np.maximum(count, 1)
+    result /= count
     # Each of the n additions rounds by at most half a unit in the last place of a sum that never exceeds the whole.
     rounding = float(np.abs(result).max(initial=0.0)) * size
     result *= result
@@ -140,16 +164,14 @@ def variance(
     rounding += float(away.sum())
     rounding *= 4 * len(values) * float(np.finfo(np.float64).eps) / least
     squares = where.sums(away)
-    squares /= np.maximum(count, 1)
+    squares /= count
     np.subtract(squares, result, out=result)
-    unsure = np.zeros(len(values), dtype=np.bool_)
+    doubt = missing.copy()
     for limit in limits:
         distance = np.subtract(result, limit, out=away)
-        unsure |= np.abs(distance, out=distance) <= rounding + 1e-9 * limit
-    if unsure.any():
-        rows = np.flatnonzero(unsure & there & (count >= least))
-        result[rows] = _exact(values, times, where.first, rows, width)
-    return result
+        doubt |= np.abs(distance, out=distance) <= rounding + 1e-9 * limit
+    doubt[missing] = False
+    return result, doubt
 
 
 def _exact(values: Floats, times: Ints, first: Ints, rows: Ints, width: int) -> Floats:

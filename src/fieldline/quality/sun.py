@@ -49,7 +49,7 @@ def sine_and_potential(times: Ints, latitude: float, longitude: float, altitude:
     index = pd.DatetimeIndex(times.astype("datetime64[ns]")).tz_localize("UTC")
     position = pvlib.solarposition.get_solarposition(index, latitude, longitude, altitude=altitude)
     sine = np.cos(np.radians(position["zenith"].to_numpy()))
-    above = np.asarray(pvlib.irradiance.get_extra_radiation(index), dtype=np.float64)
+    above = np.asarray(pvlib.irradiance.get_extra_radiation(index.day_of_year.to_numpy()), dtype=np.float64)
     return sine, np.maximum(sine, 0.0) * above
 
 

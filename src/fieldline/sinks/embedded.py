@@ -232,7 +232,7 @@ def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) 
     columns = [column for column in table.columns if column.field.name in batch.kinds]
     rows = batch.frame[[column.field.name for column in columns]]
     rows = rows.set_axis([column.name for column in columns], axis=1)
-    rows.insert(0, "time", rows.index)
+    rows = pd.concat([pd.Series(rows.index, index=rows.index, name="time"), rows], axis=1)
     cursor.register("frame", rows)
     span = [rows.index[0].value, rows.index[-1].value]
     (overlap,) = cursor.execute(query.any_between(table), span).fetchone() or (True,)

@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..clock import fixed_offset
+from ..errors import InputError
 from ..ports import Batch, Field
-from ..readers.header import Header, parse, starts_header
+from ..readers.header import LINES, Header, parse, starts_header
 from ..tables import Layout, Planner, build
-from .memory import FileSeen, Memory, TableSeen
-from .pieces import Piece, Place, advance, continues, read_piece
+from .memory import FileSeen, Memory, TableSeen, digest
+from .pieces import NotNow, Piece, Place, advance, changed, continues, read_piece
 from .quarantine import Quarantine
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from ..readers.toa5 import Block, Rows
-    from .order import Order
+    from .order import Before, Order
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Tally:
-    """What one file gave to one table in one run."""
+    """What one file gave to one table in one run.
+
+    duplicates: rows (or lines that can't be read) that were there before. missing: records that the numbers jump over,
+    or that were overwritten before they were read. late: rows that came after newer ones and were not there before.
+    set_back: how often the logger's clock was set back. flags: how many values got which flag.
+    """
 
     file: Path
     layout: Layout
@@ -37,8 +46,18 @@ class Tally:
     quarantined: int = 0
     duplicates: int = 0
     missing: int = 0
+    late: int = 0
+    set_back: int = 0
     seconds: float = 0.0
     newest: pd.Timestamp | None = None
+    flags: Counter[int] = field(default_factory=Counter)
+
+    def judge(self, frame: pd.DataFrame) -> None:
+        """Count the flags that the rows of `frame` bring; a flag that is written again is counted again."""
+        for name in frame:
+            if str(name).endswith("_qc"):
+                flags = frame[name].dropna().astype("int64").to_list()
+                self.flags += Counter(flags)
 
 
 @dataclass
@@ -47,7 +66,9 @@ class LoggerFile:
 
     stored: what the store knows of the fields that a layout's rows go to.
     parsed: bytes of whole lines read in this run.
+    replaced: whether the file is not the one read before.
     known: the rows that the store has of a range of time (both ends included), with RECORD; None: it can't be asked.
+    flagged: gives rows on their way to the store their flags; None: they get none.
     """
 
     path: Path
@@ -56,19 +77,26 @@ class LoggerFile:
     quarantine: Quarantine
     memory: Memory
     known: Callable[[Layout, pd.Timestamp, pd.Timestamp], pd.DataFrame] | None = None
+    flagged: Callable[[Layout, pd.DataFrame], pd.DataFrame] | None = None
     tallies: dict[str, Tally] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     replaced: bool = False
     parsed: int = 0
+    _whole: bool = False  # what is read now is read from the start, so rows may have been there before
+    _overwritten: set[str] | None = None  # tables looked at since rows may have been overwritten unread
 
     def __iter__(self) -> Iterator[Batch]:
         seen = self.memory.file(self.path)
-        backups = self._backups(seen)
         piece = read_piece(self.path, seen.place)
-        if piece.replaced:
-            yield from self._drain(backups, seen)
-        self.memory.keep_backups(backups)
-        yield from self._follow(self.path, seen, piece)
+        while True:
+            if piece.replaced:
+                yield from self._drain(seen)
+            self._whole = self._whole or not piece.place.offset
+            left = yield from self._take(self.path, seen, piece)
+            if len(left) == len(piece.data) or not piece.more:
+                break
+            piece = read_piece(self.path, seen.place, again=self._whole)
+        self._note_end(seen, left, piece.tail)
 
     def layouts(self) -> list[Layout]:
         """The tables at the start of the file, by its header lines alone.
@@ -86,67 +114,102 @@ class LoggerFile:
             parse(piece.tail.splitlines(), str(self.path))
         return found
 
-    def _backups(self, seen: FileSeen) -> list[Path]:
-        """Siblings that a logger program renamed and nobody has looked at yet, oldest first.
-
-        When the file itself was never read, they are older than fieldline's work here, and are left alone.
-        """
-        found = [
-            path
-            for path in self.path.parent.glob("*.backup*")
-            if path.name.startswith(self.path.stem) and path.is_file()
-        ]
-        found = self.memory.new_backups(found)
-        if not seen.place.offset:
-            self.memory.keep_backups(found)
-            return []
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
-
-    def _drain(self, backups: list[Path], seen: FileSeen) -> Iterator[Batch]:
+    def _drain(self, seen: FileSeen) -> Iterator[Batch]:
         """Read what was missed before the file was replaced: the rest of the backup it became, and later ones whole."""
-        self.replaced = True
-        reached, continued = seen.place, False
-        for path in backups:
-            if continues(path, reached):
+        self.replaced, self._overwritten = True, set()
+        drained = False
+        for path, first in self._backups(seen):
+            drained = True
+            if first.offset:
+                self._overwritten = None
                 self.notes.append(f"{self.path.name} was renamed {path.name}: its last rows are read there")
-                continued = True
-                yield from self._follow(path, seen, read_piece(path, reached))
-            elif seen.place.head and self._same_table(path):
+            else:
                 self.notes.append(f"{path.name} came and went between two runs: it is read whole")
-                continued = True
-                yield from self._follow(path, seen, read_piece(path, Place()))
-        if not continued:
+            yield from self._to_its_end(path, seen, first)
+        if not drained:
             log.info("%s was replaced; it is read from the start", self.path)
 
-    def _same_table(self, path: Path) -> bool:
+    def _backups(self, seen: FileSeen) -> Iterator[tuple[Path, Place]]:
+        """Siblings that a logger program renamed since the last run, oldest first, and where to read on in each.
+
+        The one that goes on where the file was left is the file itself; what was written to after the file was last
+        read came later. Every other one was there before, and so was every one beside a file that was never read.
+
+        Raises: InputError, when one can't be read now: its rows must come first, or they would be forgotten.
+        """
+        reached, newest, found = seen.place, seen.place.modified, False
+        if not reached.offset:
+            return
+        for modified, path in self._siblings():
+            if not found and continues(path, reached):
+                found = True
+                yield path, reached
+            elif modified >= newest and self._same_table(path, reached):
+                yield path, Place()
+
+    def _siblings(self) -> list[tuple[int, Path]]:
+        """Files called like a backup of this one, with the time of their last change, oldest first."""
+        try:
+            names = [path for path in self.path.parent.iterdir() if self._like_backup(path.name)]
+        except PermissionError:
+            self.notes.append(f"{self.path.parent} may not be listed: {self.path.name}.backup was not looked for")
+            return []
+        return sorted((changed(path), path) for path in names if path.is_file())
+
+    def _like_backup(self, name: str) -> bool:
+        name = name.lower()
+        return name.startswith(self.path.stem.lower()) and ".backup" in name and name != self.path.name.lower()
+
+    def _same_table(self, path: Path, reached: Place) -> bool:
         """Whether a backup is of the same station and table as the file read so far."""
-        head = self.memory.file(self.path).place.header
-        lines = read_piece(path, Place()).data.splitlines(keepends=True)[:4]
-        mine = parse(lines, str(path))
+        try:
+            mine = parse(read_piece(path, Place()).data.splitlines(keepends=True)[:LINES], str(path))
+        except NotNow:
+            raise
+        except InputError as error:
+            self.notes.append(f"{path.name} is passed over: {error}")
+            return False
+        head = reached.header
         return head is None or (head.station, head.table) == (mine.station, mine.table)
 
-    def _follow(self, path: Path, seen: FileSeen, piece: Piece) -> Iterator[Batch]:
-        """The rows of `path` from `piece` on."""
-        seen.place = piece.place if piece.data else seen.place
-        while piece.data:
-            before = piece.place
-            yield from self._batches(path, seen, piece)
-            if seen.place == before or not piece.more:
-                break
-            piece = read_piece(path, seen.place)
-        self._note_end(path, seen, piece)
+    def _to_its_end(self, path: Path, seen: FileSeen, first: Place) -> Iterator[Batch]:
+        """The rows of a backup from `first` on.
 
-    def _batches(self, path: Path, seen: FileSeen, piece: Piece) -> Iterator[Batch]:
+        Raises: InputError, when it is renamed or replaced meanwhile.
+        """
+        self._whole, place = not first.offset, first
+        while True:
+            piece = read_piece(path, place, again=self._whole)
+            if piece.replaced:
+                raise NotNow(
+                    str(path), "another file than a moment ago", "the same", "The next run looks for it again."
+                )
+            left = yield from self._take(path, seen, piece)
+            if len(left) == len(piece.data) or not piece.more:
+                break
+            place = seen.place
+        if left or piece.tail:
+            self.notes.append(
+                f"{path.name} ends in {len(left + piece.tail)} bytes without a line end, which are not read"
+            )
+
+    def _take(self, path: Path, seen: FileSeen, piece: Piece) -> Generator[Batch, None, bytes]:
+        """The rows of one piece of `path`; return what stands behind the last of them: a header not complete yet."""
+        if not piece.data:
+            return b""
         from ..readers import toa5  # here, since a run without new rows must not pay for pandas
 
-        start = piece.place
         self.parsed += len(piece.data)
-        for block in toa5.split(piece.data, self._header(piece), str(path), start.line):
-            place = advance(start, piece.data[: block.end], block.header, block.lines)
+        end = 0
+        for block in toa5.split(piece.data, self._header(piece), str(path), piece.place.line):
+            end = block.end
+            place = advance(piece.place, piece.data[:end], block.header, block.lines)
             if block.body:
                 yield self._batch(path, seen, block, place)
-            else:
+            else:  # a header alone, which needs no store
                 seen.place = place
+                self.memory.save(self.path, seen)
+        return piece.data[end:]
 
     def _header(self, piece: Piece) -> Header | None:
         """The header that the first lines of a piece stand under, made up where the format has none."""
@@ -165,15 +228,29 @@ class LoggerFile:
         layout = self.planner.layout(block.header, self.path)
         tally, table = self._tally(layout), self._table(seen, layout)
         rows = toa5.rows(block, table.kinds, layout.missing)
-        frame = build(layout, block.header, rows.frame, _stamp(table.newest))
-        after = self._count(tally, table, layout, rows, frame)
+        frame = build(layout, block.header, rows.frame, _stamp(table.last))
+        bad = [row for row in rows.bad if not (self._whole and self.memory.is_aside(self.path, digest(row.text)))]
+        counts = Counter(
+            read=len(rows.frame) + len(rows.bad), quarantined=len(bad), duplicates=len(rows.bad) - len(bad)
+        )
+        after = replace(table, kinds=table.kinds | rows.kinds)
+        if len(frame):
+            counts += self._look(layout, after, rows, frame)
+        for name, count in counts.items():
+            for one in (tally, after):
+                setattr(one, name, getattr(one, name) + count)
+        tally.newest = _stamp(after.newest)
+        new = len(frame)
+        if self.flagged is not None:
+            frame = self.flagged(layout, frame)
+            tally.judge(frame)
 
         def done() -> None:
-            self.quarantine.add(layout.name, path, rows.bad)  # before the place moves on: rather twice than never
+            self.quarantine.add(layout.name, path, bad)  # before the place moves on: rather twice than never
             seen.place, seen.tables[layout.name], seen.changed = place, after, time.time()
             seen.trouble, seen.replaced = "", self.replaced
-            self.memory.save(self.path, seen)
-            tally.written += len(frame)
+            self.memory.save(self.path, seen, [digest(row.text) for row in bad])
+            tally.written += new
             tally.seconds += time.monotonic() - began
 
         return Batch(layout.bucket, layout.measurement, frame, layout.tags, layout.units, done)
@@ -193,42 +270,47 @@ class LoggerFile:
     def _table(self, seen: FileSeen, layout: Layout) -> TableSeen:
         """What is known of the table, with the kinds of its columns as far as declared or stored."""
         table = seen.tables.get(layout.name) or TableSeen(layout.bucket, layout.measurement)
-        stored = {} if layout.name in seen.tables else self.stored(layout)
-        return replace(table, kinds=table.kinds | layout.kinds(stored))
+        known = table.kinds | layout.kinds({})
+        if layout.name not in seen.tables or not layout.columns.keys() <= known.keys():
+            known = table.kinds | layout.kinds(self.stored(layout))
+        return replace(table, kinds=known)
 
-    def _count(self, tally: Tally, table: TableSeen, layout: Layout, rows: Rows, frame: pd.DataFrame) -> TableSeen:
-        """Add what a block holds to the counts of the run; return what will be known of the table when it is stored."""
+    def _look(self, layout: Layout, table: TableSeen, rows: Rows, frame: pd.DataFrame) -> Counter[str]:
+        """What the order of the rows tells, as counts; `table` becomes what is known after them."""
         from . import order
 
-        read, quarantined = len(rows.frame) + len(rows.bad), len(rows.bad)
-        after = replace(table, kinds=table.kinds | rows.kinds, read=table.read + read)
-        after.quarantined += quarantined
-        tally.read += read
-        tally.quarantined += quarantined
-        if len(frame):
-            times = frame.index.to_numpy("datetime64[ns]").astype("int64")
-            records = rows.frame["RECORD"].to_numpy() if "RECORD" in rows.frame else None
-            found = order.look(times, records, table.newest, table.record)
-            self._report(layout, found)
-            duplicates = self._duplicates(layout, rows, frame, table.newest)
-            tally.duplicates += duplicates
-            tally.missing += found.missing_records
-            after.duplicates += duplicates
-            after.missing += found.missing_records
-            after.newest = max(int(times.max()), table.newest or 0)
-            after.record = None if records is None else int(records[-1])
-            after.interval = order.interval(times, table.newest, table.interval)
-            tally.newest = _stamp(after.newest)
-        return after
+        times = _nanoseconds(frame.index)
+        records = rows.frame["RECORD"].to_numpy() if "RECORD" in rows.frame else None
+        before = order.Before(table.newest, table.last, table.record, table.interval)
+        overwritten = self._overwritten is not None and layout.name not in self._overwritten
+        found = order.look(times, records, before, overwritten)
+        if self._overwritten is not None:
+            self._overwritten.add(layout.name)
+        self._report(layout, found, before, overwritten)
+        again = self._again(layout, rows, frame, times, table.newest)
+        table.interval = order.interval(times, table.newest, table.interval)
+        table.newest = max(int(times.max()), int(times[0]) if table.newest is None else table.newest)
+        table.last, table.record = int(times[-1]), found.record
+        return Counter(
+            duplicates=int(again.sum()),
+            missing=found.missing_records + found.overwritten,
+            late=int((found.late & ~again).sum()),
+            set_back=len(found.back),
+        )
 
-    def _report(self, layout: Layout, found: Order) -> None:
+    def _report(self, layout: Layout, found: Order, before: Before, overwritten: bool) -> None:
         """Say what the order of the rows tells, in the log and to the person."""
+        why = "; the file was overwritten since the last run" if overwritten else ""
         lines = [
-            f"{layout.name}: records {first} to {last} are missing"
+            f"{layout.name}: records {first} to {last} are missing{why}"
             if first != last
-            else f"{layout.name}: record {first} is missing"
+            else f"{layout.name}: record {first} is missing{why}"
             for first, last in found.missing
         ]
+        if found.overwritten:
+            lines.append(
+                f"{layout.name}: about {found.overwritten} rows after {_stamp(before.newest)} are missing{why}"
+            )
         lines += [
             f"{layout.name}: the logger's clock was set back from {_stamp(before)} to {_stamp(after)}; where stamps "
             "stand twice, the later row is the one that stays"
@@ -240,29 +322,40 @@ class LoggerFile:
             lines if len(lines) <= 5 else [*lines[:5], f"{layout.name}: and {len(lines) - 5} more, see the log"]
         )
 
-    def _duplicates(self, layout: Layout, rows: Rows, frame: pd.DataFrame, newest: int | None) -> int:
-        """How many rows were there before: twice in this block, or in the store already."""
-        again = 0
+    def _again(
+        self, layout: Layout, rows: Rows, frame: pd.DataFrame, times: npt.NDArray[np.int64], newest: int | None
+    ) -> npt.NDArray[np.bool_]:
+        """Which rows were there before: earlier in this block, or in the store already."""
+        import numpy as np
+        import pandas as pd
+
+        again = np.zeros(len(frame), dtype=bool)
         if rows.frame.index.has_duplicates:
-            again = int(rows.frame.reset_index().duplicated().sum())
-        old = frame[frame.index <= _stamp(newest)] if newest is not None else frame[:0]
+            again |= rows.frame.reset_index().duplicated().to_numpy()
+        old = np.flatnonzero(times <= newest) if newest is not None else again.nonzero()[0][:0]
         if len(old) and self.known is not None:
-            before = self.known(layout, old.index.min(), old.index.max())
-            if "RECORD" in old and "RECORD" in before:
-                here, there = (set(zip(f.index, f["RECORD"], strict=True)) for f in (old, before))
-                return again + len(here & there)
-            return again + int(old.index.isin(before.index).sum())
+            mine = frame.iloc[old]
+            there = self.known(layout, mine.index.min(), mine.index.max())
+            names = [name for name in ("RECORD",) if name in mine and name in there]
+            here, known = (
+                pd.MultiIndex.from_arrays(
+                    [_nanoseconds(x.index), *(x[name].fillna(-1).astype("int64") for name in names)]
+                )
+                for x in (mine, there)
+            )
+            again[old] |= here.isin(known)
         return again
 
-    def _note_end(self, path: Path, seen: FileSeen, piece: Piece) -> None:
+    def _note_end(self, seen: FileSeen, left: bytes, tail: bytes) -> None:
         """Say what was left in the file: a header or a line that is not complete yet."""
-        left = piece.data[seen.place.offset - piece.place.offset :] if piece.data else b""
-        if left or (piece.tail and seen.place.header is None and self.planner.headerless(self.path) is None):
-            parse((left + piece.tail).splitlines(keepends=True), str(path), seen.place.line)
-        if piece.tail:
-            self.notes.append(
-                f"the last line has no line end yet ({len(piece.tail)} bytes): it is read when it has one"
-            )
+        if left or (tail and seen.place.header is None and self.planner.headerless(self.path) is None):
+            parse((left + tail).splitlines(keepends=True), str(self.path), seen.place.line)
+        if tail:
+            self.notes.append(f"the last line has no line end yet ({len(tail)} bytes): it is read when it has one")
+
+
+def _nanoseconds(times: pd.Index) -> npt.NDArray[np.int64]:
+    return times.to_numpy("datetime64[ns]").astype("int64")
 
 
 def _stamp(nanoseconds: int | None) -> pd.Timestamp | None:

@@ -10,18 +10,39 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 _WRAP = 2**32  # record numbers are four bytes wide
 _BACK = 2**31  # a step further than this is a step back
 
 
 @dataclass(frozen=True)
-class Order:
-    """Findings in some rows. missing: (first, last) record numbers of each gap; back: (from, to) stamps [ns UTC]."""
+class Before:
+    """The rows before those that are looked at. Stamps in ns UTC.
 
-    missing: tuple[tuple[int, int], ...] = ()
-    back: tuple[tuple[int, int], ...] = ()
-    late: int = 0
+    newest: the largest stamp. last: that of the last row. record: the highest number since they last began anew.
+    interval: the usual step between rows.
+    """
+
+    newest: int | None = None
+    last: int | None = None
+    record: int | None = None
+    interval: int | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """Findings in some rows. missing: (first, last) record numbers of each gap; back: (from, to) stamps [ns UTC].
+
+    late: which rows came after a newer one. record: the highest number since they last began anew. overwritten: about
+    how many rows were lost before the first, where the numbers can't tell.
+    """
+
+    missing: tuple[tuple[int, int], ...]
+    back: tuple[tuple[int, int], ...]
+    late: Flags
+    record: int | None
+    overwritten: int = 0
 
     @property
     def missing_records(self) -> int:
@@ -29,39 +50,44 @@ class Order:
         return sum((last - first) % _WRAP + 1 for first, last in self.missing)
 
 
-def look(times: Ints, records: Ints | None, newest: int | None, record: int | None) -> Order:
-    """Look at n rows in the order of the file.
+def look(times: Ints, records: Ints | None, before: Before, overwritten: bool = False) -> Order:
+    """Look at rows (at least one) in the order of the file.
 
     Args:
         times: stamps [ns UTC]. records: their record numbers, if the table has them.
-        newest, record: stamp and number of the row before these, if there was one.
+        overwritten: these are the first rows of a file that was overwritten; rows before them may be lost.
 
     A record is missing when the numbers jump over it. They start anew when the logger's program or memory is reset (the
     clock goes on), and they go back when the logger's memory is collected again (the clock goes back with them):
     neither is a gap. When the clock goes back and the numbers go on, somebody set the clock.
     """
-    if newest is not None:
-        times = np.concatenate([[newest], times])
-        records = None if records is None or record is None else np.concatenate([[record], records])
-    if len(times) < 2:
-        return Order()
-    steps = np.diff(times)
-    late = int((times[1:] < np.maximum.accumulate(times)[:-1]).sum())
+    first = times[:1] if before.newest is None else np.array([before.newest])
+    last = first if before.last is None else np.array([before.last])
+    all_times = np.concatenate([first, times])
+    late = times < np.maximum.accumulate(all_times)[:-1]
+    steps = np.diff(np.concatenate([last, times]))  # from row to row
+    lost = _unseen(times, before) if overwritten else 0
     if records is None:
-        return Order(back=_pairs(times, steps < 0), late=late)
-    jumps = np.diff(records) % _WRAP
+        return Order(
+            (), _pairs(last, times, (steps < 0) & ~(overwritten & (np.arange(len(steps)) == 0))), late, None, lost
+        )
+    known = before.record is not None and before.newest is not None
+    all_records = np.concatenate([[before.record] if known else records[:1], records])
+    jumps = np.diff(all_records) % _WRAP
     ahead = (jumps > 0) & (jumps < _BACK)
-    back = _pairs(times, (steps < 0) & ahead)
-    return Order(_gaps(records, ~ahead & (steps > 0), jumps > 1), back, late)
+    reset = ~ahead & (jumps > 0) & (np.diff(all_times) > 0)
+    missing, highest = _gaps(all_records, reset)
+    return Order(missing, _pairs(last, times, (steps < 0) & ahead), late, highest, 0 if ahead[0] else lost)
 
 
-def _pairs(times: Ints, where: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    return tuple((int(times[i]), int(times[i + 1])) for i in np.flatnonzero(where))
+def _pairs(last: Ints, times: Ints, where: Flags) -> tuple[tuple[int, int], ...]:
+    every = np.concatenate([last, times])
+    return tuple((int(every[i]), int(every[i + 1])) for i in np.flatnonzero(where))
 
 
-def _gaps(records: Ints, reset: npt.NDArray[np.bool_], jump: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """The numbers jumped over since the last reset, apart from those that came before a step back."""
-    gaps = list[tuple[int, int]]()
+def _gaps(records: Ints, reset: Flags) -> tuple[tuple[tuple[int, int], ...], int]:
+    """The numbers jumped over since the last reset, apart from those that came before a step back; and the highest."""
+    gaps, last = list[tuple[int, int]](), 0
     bounds: Sequence[int] = [0, *(np.flatnonzero(reset) + 1).tolist(), len(records)]
     for begin, end in pairwise(bounds):
         part = records[begin:end]
@@ -69,7 +95,15 @@ def _gaps(records: Ints, reset: npt.NDArray[np.bool_], jump: npt.NDArray[np.bool
         highest = np.maximum.accumulate(part)
         for i in np.flatnonzero(part[1:] > highest[:-1] + 1):
             gaps.append((int(highest[i] + 1) % _WRAP, int(part[i + 1] - 1) % _WRAP))
-    return tuple(gaps) if jump.any() else ()
+        last = int(highest[-1]) % _WRAP
+    return tuple(gaps), last
+
+
+def _unseen(times: Ints, before: Before) -> int:
+    """How many rows may lie between the rows before and these, by their stamps alone."""
+    if before.newest is None or not before.interval or times.min() <= before.newest:
+        return 0
+    return max(0, round((int(times.min()) - before.newest) / before.interval) - 1)
 
 
 def interval(times: Ints, newest: int | None, known: int | None) -> int | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a run without new rows must not pay for pandas
+from ..errors import Unreachable
+
+if TYPE_CHECKING:  # a run that finds nothing new must not pay for pandas
     from ..readers.toa5 import BadRow
 
 
@@ -19,16 +22,35 @@ class Quarantine:
         self._folder = folder
 
     def add(self, name: str, file: Path, rows: Sequence[BadRow]) -> None:
-        """Keep `rows` of `file` in `<name>.jsonl`; each with file, line, reason and text."""
+        """Keep `rows` of `file` in `<name>.jsonl`, durably; each with file, line, reason and text.
+
+        Raises: Unreachable, when they can't be written now.
+        """
         if self._folder is None or not rows:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / (re.sub(r"[^\w.-]+", "_", name) + ".jsonl")
-        lines = (
-            json.dumps(
-                {"file": str(file), "line": row.line, "reason": row.reason, "text": row.text}, ensure_ascii=False
-            )
-            for row in rows
-        )
-        with path.open("a", encoding="utf-8", newline="\n") as out:
-            out.writelines(line + "\n" for line in lines)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _append(path, "".join(_line(file, row) for row in rows).encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise Unreachable(
+                f"{path}: found {error.strerror or error}, expected to keep {len(rows)} rows that can't be read.\n"
+                "  Free disk space, or give the account that runs fieldline the right to write there. The next run "
+                "reads the rows again."
+            ) from error
+
+
+def _line(file: Path, row: BadRow) -> str:
+    values = {"file": str(file), "line": row.line, "reason": row.reason, "text": row.text}
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """Write behind the last whole line: a power cut may have left a part of one."""
+    with path.open("a+b") as out:
+        end = out.seek(0, os.SEEK_END)
+        out.seek(max(end - 1, 0))
+        torn = out.read(1) not in (b"", b"\n")
+        out.write(b"\n" * torn + lines)
+        out.flush()
+        os.fsync(out.fileno())

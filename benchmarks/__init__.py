@@ -1,0 +1,6 @@
+"""Benchmarks: `python -m benchmarks --help`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
