@@ -329,3 +329,18 @@ def test_nothing_heavy_is_imported_when_nothing_is_new(site):
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "fieldline" in imported
     assert not imported & {"pandas", "numpy", "duckdb", "influxdb_client"}
+
+
+def test_a_file_belongs_to_one_job(site, capsys):
+    with (site / "config" / "site.yaml").open("a", encoding="utf-8") as file:
+        file.write("  - {name: other, files: ['files/met.dat', 'files/m*.dat']}\n")
+    code, _, err = fieldline(capsys, site, "run")
+    assert code == 2
+    assert "the jobs tower and other both read" in err
+
+
+def test_a_file_that_two_patterns_match_is_read_once(site, capsys):
+    text = (site / "config" / "site.yaml").read_text(encoding="utf-8").replace("'files/*.dat'", "'files/*.dat', 'files/m*'")
+    (site / "config" / "site.yaml").write_text(text, encoding="utf-8")
+    _, out, _ = fieldline(capsys, site, "run", "--json")
+    assert json.loads(out.splitlines()[-1])["jobs"][0]["read"] == 2

@@ -118,6 +118,7 @@ class Work:
         self.options, self.settings, self.memory = options, settings, memory
         self.lazy = Lazy(functools.partial(open_store, settings))
         self.broken = list[str]()
+        self.owners, self.patterns = dict[Path, str](), dict[Path, str]()
         self.checker = functools.cache(functools.partial(checker, settings, options.project, self.lazy))
         self.quarantine = Quarantine(None if options.dry_run else settings.home / "quarantine")
 
@@ -134,7 +135,8 @@ class Work:
             if self.broken:
                 outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
             if not self.options.dry_run:
-                self._remember(outcomes, now)
+                remembered = run([("runs", [lambda _: self._remember(outcomes, now)])])
+                outcomes += [one for one in remembered if not one.ok]
             report(outcomes, self.options)
             status = _exit_status(outcomes)
         finally:
@@ -180,14 +182,16 @@ class Work:
                 else tuple[type[DataTable], ...]()
             )
         )
-        own, seen = self.settings.for_job(job), set[Path]()
+        own = self.settings.for_job(job)
         for pattern in job.files:
             paths = expand(pattern, self.options.project)
             if not paths:
                 yield functools.partial(_no_match, pattern)
             for path in paths:
-                if path not in seen:
-                    seen.add(path)
+                owner = self.owners.setdefault(path, job.name)
+                if owner != job.name:
+                    raise ConfigError([f"the jobs {owner} and {job.name} both read {path}: a file belongs to one job"])
+                if self.patterns.setdefault(path, pattern) == pattern:
                     yield functools.partial(
                         self._file, path, tables, own, job.unknown or self.settings.unknown, self._load
                     )
