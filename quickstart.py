@@ -1,7 +1,7 @@
 """Set fieldline up and show it at work, on a machine with nothing but Python.
 
     python3 quickstart.py         make .venv, install into it, load a simulated flux tower, show what to look at
-    python3 quickstart.py test    install what the tests need, and run them all (further words go to pytest)
+    python3 quickstart.py test    install what the tests need, and run them all, two at a time (other words go to pytest)
 
 Both may be run again at any time; once installed, neither needs a network.
 """
@@ -27,7 +27,7 @@ def main(words):
         return 2
     if words[:1] == ["test"]:
         install("requirements-test.lock")
-        return run("-m", "pytest", *words[1:])
+        return run("-m", "pytest", *(words[1:] or ["-n", "2"]))
     if words:
         print(__doc__, file=sys.stderr)
         return 0 if words[0] in ("-h", "--help") else 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -22,12 +23,14 @@ class Rules:
     """What the configuration says about checks.
 
     defaults: whether a field gets the physical limits of the AmeriFlux variable that its name tells. aliases: patterns
-    for names -> variables. checks: measurement (pattern) -> field (pattern) -> choice; a later line wins.
+    for names -> variables. checks: measurement (pattern) -> field (pattern) -> choice; a later line wins. site:
+    latitude, longitude [degrees] and altitude [m], for checks that take them and are given none.
     """
 
     defaults: bool = True
     aliases: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Choice]] = field(default_factory=dict)
+    site: Mapping[str, float] = field(default_factory=dict)
 
     def of(
         self, measurement: str, fields: Mapping[str, Field], declared: Declared, seconds: float | None
@@ -73,11 +76,11 @@ class Rules:
             for pattern, choice in choices.items():
                 if fnmatchcase(measurement, table) and fnmatchcase(name, pattern):
                     where = f"quality.checks.{table}.{pattern}"
-                    chosen |= {check: _built(where, check, parameters) for check, parameters in choice.items()}
+                    chosen |= {check: _built(where, check, given, self.site) for check, given in choice.items()}
         return chosen
 
 
-def _built(where: str, name: str, parameters: object) -> Check | None:
+def _built(where: str, name: str, given: object, site: Mapping[str, float]) -> Check | None:
     """A check from its parameters; None, if these are False: switched off.
 
     Raises: ConfigError, for a check or a parameter that there is not.
@@ -85,9 +88,10 @@ def _built(where: str, name: str, parameters: object) -> Check | None:
     from .quality.checks import build, factory
 
     try:
-        if parameters is False:
-            factory(name)
+        wanted = inspect.signature(factory(name)).parameters
+        if given is False:
             return None
-        return build(name, parameters if isinstance(parameters, Mapping) else {})
+        own = {key: value for key, value in site.items() if key in wanted}
+        return build(name, {**own, **(given if isinstance(given, Mapping) else {})})
     except ValueError as error:
         raise ConfigError([f"{where}: {error}"]) from error

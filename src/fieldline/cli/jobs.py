@@ -98,7 +98,8 @@ def checker(settings: Settings, project: Path, store: Store | None) -> Checker:
 
     own = settings.quality
     log = functools.cache(lambda: maintenance.load(Path(own.maintenance), project, settings.defaults.utc_offset))
-    return Checker(Rules(own.defaults, own.aliases, own.checks), log, store)
+    site = own.site.model_dump(exclude_none=True)
+    return Checker(Rules(own.defaults, own.aliases, own.checks, site), log, store)
 
 
 def _work(options: argparse.Namespace, settings: Settings) -> int:

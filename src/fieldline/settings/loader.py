@@ -32,6 +32,8 @@ WORDS = {  # the kind of an error to pydantic: what the value must be
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be one of {expected}",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "dict_type": "must be a group, each line written `name: value`",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",

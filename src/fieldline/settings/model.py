@@ -157,8 +157,18 @@ def _plain(value: object) -> object:
 Parameters = Annotated[dict[str, object] | Literal[False], BeforeValidator(_plain)]
 
 
+class Site(Section):
+    """Where the station stands, for checks against the sun."""
+
+    latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, north positive")
+    longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, east positive")
+    altitude: float = Field(default=0.0, ge=-450, le=9000, description="above the sea [m]")
+
+
 class Quality(Section):
     """Which checks values must pass, besides those that a driver declares."""
+
+    site: Site = Site()
 
     defaults: bool = Field(
         default=True, description="physical limits by the AmeriFlux variable that a column's name tells"
