@@ -340,7 +340,8 @@ def test_a_file_belongs_to_one_job(site, capsys):
 
 
 def test_a_file_that_two_patterns_match_is_read_once(site, capsys):
-    text = (site / "config" / "site.yaml").read_text(encoding="utf-8").replace("'files/*.dat'", "'files/*.dat', 'files/m*'")
-    (site / "config" / "site.yaml").write_text(text, encoding="utf-8")
+    config = site / "config" / "site.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("'files/*.dat'", "'files/*.dat', 'files/m*'"), encoding="utf-8")
     _, out, _ = fieldline(capsys, site, "run", "--json")
     assert json.loads(out.splitlines()[-1])["jobs"][0]["read"] == 2
