@@ -345,3 +345,53 @@ def test_a_file_that_two_patterns_match_is_read_once(site, capsys):
     config.write_text(text.replace("'files/*.dat'", "'files/*.dat', 'files/m*'"), encoding="utf-8")
     _, out, _ = fieldline(capsys, site, "run", "--json")
     assert json.loads(out.splitlines()[-1])["jobs"][0]["read"] == 2
+
+
+class TestQuality:
+    @pytest.fixture(autouse=True)
+    def flagged(self, site, capsys):
+        """A table whose column names tell what they hold."""
+        text = MET.replace('"Temp"', '"AirTC_Avg"').replace("20.75", "57.5")
+        (site / "files" / "met.dat").write_text(text, encoding="utf-8")
+        fieldline(capsys, site, "run")
+
+    def test_flags_come_by_name(self, site, capsys):
+        _, out, _ = fieldline(capsys, site, "read", "field", "Met", "--field", "AirTC_Avg_qc", "--field", "RH_qc")
+        assert [line.split(",")[-2:] for line in out.splitlines()[1:]] == [["1", "1"], ["4", "9"]]
+
+    def test_runs_count_the_flags(self, site, capsys):
+        _, out, _ = fieldline(capsys, site, "read", "field", "runs", "--format", "json")
+        (row,) = json.loads(out)
+        assert (row["values_good"], row["values_fail"], row["values_missing"]) == (2, 1, 1)
+
+    def test_recheck_applies_new_limits_and_the_log_to_stored_rows(self, site, capsys):
+        with (site / "config" / "site.yaml").open("a", encoding="utf-8") as file:
+            file.write("quality:\n  checks:\n    Met:\n      AirTC*:\n        between: {low: -50, high: 100}\n")
+        (site / "config" / "maintenance.yaml").write_text(
+            "entries:\n  - {fields: [RH], to: 2026-06-25T10:50-05:00, flag: fail, reason: cleaned}\n"
+            "  - {fields: [AirTC_Avg], gain: 2, offset: 1, reason: calibrated}\n",
+            encoding="utf-8",
+        )
+        code, out, _ = fieldline(capsys, site, "recheck")
+        assert code == 0 and "field.Met" in out
+        _, out, _ = fieldline(capsys, site, "read", "field", "Met", "--format", "json")
+        first, second = json.loads(out)
+        assert (first["AirTC_Avg"], first["AirTC_Avg_corrected"]) == (20.5, 42.0)
+        assert (first["RH_qc"], second["RH_qc"]) == (4, 9)
+        assert (second["AirTC_Avg"], second["AirTC_Avg_qc"], second["AirTC_Avg_qcbits"]) == (57.5, 1, 0)
+        assert first["RECORD"] == 1
+
+    def test_a_wrong_rule_is_told_and_nothing_is_lost(self, site, capsys):
+        with (site / "config" / "site.yaml").open("a", encoding="utf-8") as file:
+            file.write("quality: {checks: {Met: {AirTC*: {betwen: {low: 0}}}}}\n")
+        with (site / "files" / "met.dat").open("a", encoding="utf-8") as file:
+            file.write('"2026-06-25 10:52:00",3,21,60\n')
+        code, _, err = fieldline(capsys, site, "run")
+        assert code == 1
+        assert "quality.checks.Met.AirTC*: unknown check 'betwen'; did you mean 'between'?" in err
+        text = (
+            (site / "config" / "site.yaml").read_text(encoding="utf-8").replace("betwen: {low: 0}", "between: {low: 0}")
+        )
+        (site / "config" / "site.yaml").write_text(text.replace("low: 0", "low: 0, high: 50"), encoding="utf-8")
+        _, out, _ = fieldline(capsys, site, "run", "--json")
+        assert json.loads(out.splitlines()[-1])["jobs"][0]["written"] == 1

@@ -308,11 +308,9 @@ class LoggerFile:
             for first, last in found.missing
         ]
         if found.overwritten:
-            lines.append(
-                f"{layout.name}: about {found.overwritten} rows after {_stamp(before.newest)} are missing{why}"
-            )
+            lines.append(f"{layout.name}: about {found.overwritten} rows after {_iso(before.newest)} are missing{why}")
         lines += [
-            f"{layout.name}: the logger's clock was set back from {_stamp(before)} to {_stamp(after)}; where stamps "
+            f"{layout.name}: the logger's clock was set back from {_iso(before)} to {_iso(after)}; where stamps "
             "stand twice, the later row is the one that stays"
             for before, after in found.back
         ]
@@ -364,3 +362,8 @@ def _stamp(nanoseconds: int | None) -> pd.Timestamp | None:
     import pandas as pd
 
     return pd.Timestamp(nanoseconds, tz="UTC")
+
+
+def _iso(nanoseconds: int | None) -> str:
+    """A stamp as a person reads it, ISO 8601 with Z."""
+    return str(_stamp(nanoseconds)).replace(" ", "T").replace("+00:00", "Z")
