@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import logging
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,7 +28,7 @@ from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, drivers
 from .logs import append_line, open_log
-from .show import table
+from .report import as_row, report
 
 if TYPE_CHECKING:  # a run without new rows must not pay for numpy
     from ..flagging import Checker
@@ -40,9 +38,6 @@ logging.getLogger("fieldline").addHandler(
     logging.NullHandler()
 )  # without a log file (a dry run) nothing goes to stderr
 
-SHOWN = ("read", "written", "quarantined", "duplicates", "missing")
-COUNTS = (*SHOWN, "late", "set_back")
-FLAG_NAMES = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}
 _A_DAY = 86_400  # [s]
 
 
@@ -255,7 +250,7 @@ class Work:
         import time
 
         if self.options.verb == "run":
-            self.memory.add_runs(time.time_ns(), [_row(outcome) for outcome in outcomes])
+            self.memory.add_runs(time.time_ns(), [as_row(outcome) for outcome in outcomes])
         waiting = self.memory.runs()
         if not waiting or not (self.lazy.opened or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
             return
@@ -336,77 +331,3 @@ def _no_match(pattern: str, outcome: Outcome) -> None:
     raise InputError(
         pattern, "no such file", "at least one file of this name", "Correct `files:` of the job, or wait for it."
     )
-
-
-def summary(outcome: Outcome, *without: str) -> dict[str, object]:
-    """An outcome as plain values, for --json and the measurement `runs`."""
-    counts = {name: outcome.total(name) for name in COUNTS}
-    tables = [
-        {
-            "file": str(one.file),
-            "table": one.layout.name,
-            "bucket": one.layout.bucket,
-            "measurement": one.layout.measurement,
-            **{name: getattr(one, name) for name in counts},
-            "newest": _stamp(one.newest),
-            "seconds": round(one.seconds, 3),
-        }
-        for one in outcome.tallies
-    ]
-    values = {
-        "job": outcome.job,
-        "ok": outcome.ok,
-        **counts,
-        "bytes": outcome.parsed,
-        "flags": {FLAG_NAMES[flag]: count for flag, count in sorted(outcome.flags.items())},
-        "seconds": round(outcome.seconds, 3),
-        "message": outcome.message,
-    }
-    return {name: value for name, value in {**values, "tables": tables}.items() if name not in without}
-
-
-def _row(outcome: Outcome) -> dict[str, object]:
-    """An outcome as a row of the measurement `runs`; `values_fail` and the like count the flags."""
-    values = summary(outcome, "tables", "flags")
-    flags = {f"values_{name.replace(' ', '_')}": outcome.flags[flag] for flag, name in FLAG_NAMES.items()}
-    return {**values, **flags, "message": textwrap.shorten(outcome.message, 500)}
-
-
-def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
-    """Print what became of the jobs: for people a table, problems on standard error; with --json an object."""
-    rows = [
-        (
-            outcome.job if options.verb == "run" else Path(outcome.job).name,
-            f"{one.layout.bucket}.{one.layout.measurement}",
-            *(f"{getattr(one, name):,}" for name in SHOWN),
-            f"{one.flags[3] + one.flags[4]:,}",
-            _stamp(one.newest) or "-",
-            f"{one.seconds:.2f}",
-        )
-        for outcome in outcomes
-        for one in outcome.tallies
-    ]
-    counts = [name if name != "written" or not options.dry_run else "would write" for name in SHOWN]
-    heads = ("job", "measurement", *counts, "flagged", "newest", "seconds")
-    if rows:
-        print(table(heads, rows))
-    for outcome in outcomes:
-        for note in outcome.notes:
-            print(f"note: {note}")
-        if not outcome.ok:
-            named = outcome.message.startswith(outcome.job)
-            print(outcome.message if named else f"{outcome.job}: {outcome.message}", file=sys.stderr)
-        log.info("%s: %s", outcome.job, summary(outcome, "job", "tables"))
-    if options.dry_run:
-        print("a dry run: nothing was written")
-    elif not rows and all(outcome.ok for outcome in outcomes) and options.verb != "new-db":
-        print("nothing new")
-    if options.json:
-        print(
-            json.dumps({"verb": options.verb, "jobs": [summary(outcome) for outcome in outcomes]}, ensure_ascii=False)
-        )
-
-
-def _stamp(time: object) -> str | None:
-    """A time as ISO 8601 with Z."""
-    return None if time is None else str(time).replace(" ", "T").replace("+00:00", "Z")
