@@ -7,7 +7,7 @@ the same order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from pandas.api.indexers import BaseIndexer
 
 from .flags import Bools, Floats, Ints
 
-__all__ = ["Bools", "Windows", "begin", "median", "spread", "variance", "windows"]
+__all__ = ["Bools", "Windows", "begin", "median", "pieces", "spread", "variance", "windows"]
 
 
 def begin(breaks: Bools) -> Ints:
@@ -29,7 +29,18 @@ def begin(breaks: Bools) -> Ints:
     return np.maximum.accumulate(first, out=first)
 
 
-_PIECE = 16_384  # rows that are summed up at once
+PIECE = 16_384  # rows
+
+
+def pieces(times: Ints, width: int, interval: int) -> Iterator[tuple[int, int, int]]:
+    """(context, begin, end): rows `begin` to before `end`, whose windows of `width` [ns] begin at `context` or later.
+
+    Work in pieces fits the cache, and short sums round less. Since a result depends on its window alone, it stays the
+    same.
+    """
+    step = max(PIECE, 4 * width // interval)
+    for first in range(0, len(times), step):
+        yield int(np.searchsorted(times, times[first] - width, side="right")), first, min(first + step, len(times))
 
 
 @dataclass(frozen=True)
@@ -46,11 +57,6 @@ class Windows:
             return self.sums((~missing).astype(np.int64))
         return np.arange(1, len(missing) + 1) - self.first
 
-    def part(self, start: int, end: int) -> Windows:
-        """The windows of the rows from `start` to before `end`, which begin no earlier than `start`."""
-        odd = self.odd[np.searchsorted(self.odd, start) : np.searchsorted(self.odd, end)]
-        return Windows(np.maximum(self.first[start:end] - start, 0), self.lag, odd - start)
-
     def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The sums of n values over the windows, as differences of one running sum."""
         running = np.cumsum(values)
@@ -65,6 +71,8 @@ def windows(times: Ints, width: int, interval: int) -> Windows:
     """Windows that begin later than `width` [ns] before each of n rows. interval: the usual step [ns]."""
     n, lag = len(times), (width - 1) // interval
     first = np.maximum(np.arange(n) - lag, 0)
+    if (np.diff(times) == interval).all():
+        return Windows(first, lag, np.empty(0, dtype=np.int64))
     odd = np.zeros(n, dtype=np.bool_)
     odd[:lag] = times[:lag] - times[:1] >= width
     odd[lag:] = times[lag:] - times[: max(n - lag, 0)] >= width
@@ -133,14 +141,8 @@ def variance(
         least: where there are fewer, the result means nothing.
         limits: variances.
     """
-    n, step = len(values), max(_PIECE, 4 * where.lag)
-    result, unsure = np.empty(n), np.zeros(n, dtype=np.bool_)
-    for begin_row in range(0, n, step):  # short sums round less, and fit the cache
-        end, context = min(begin_row + step, n), int(where.first[begin_row])
-        piece = slice(context, end)
-        size, doubt = _estimate(values[piece], where.part(context, end), np.maximum(count[piece], 1), least, limits)
-        result[begin_row:end], unsure[begin_row:end] = size[begin_row - context :], doubt[begin_row - context :]
-    rows = np.flatnonzero(unsure & (count >= least))
+    result, doubt = _estimate(values, where, count, least, limits)
+    rows = np.flatnonzero(doubt & (count >= least))
     if len(rows):
         result[rows] = _exact(values, times, where.first, rows, width)
     return result
@@ -150,13 +152,14 @@ def _estimate(values: Floats, where: Windows, count: Ints, least: int, limits: S
     """The variances as differences of running sums, and where rounding leaves a doubt about one of `limits`."""
     missing = np.isnan(values)
     holes = bool(missing.any())
+    share = 1.0 / np.maximum(count, 1)
     away = np.where(missing, 0.0, values) if holes else values.copy()
     away -= away.sum() / max(len(away) - int(missing.sum()), 1)
     if holes:
         away[missing] = 0.0
     size = float(np.abs(away).sum())
     result = where.sums(away)
-    result /= count
+    result *= share
     # Each of the n additions rounds by at most half a unit in the last place of a sum that never exceeds the whole.
     rounding = float(np.abs(result).max(initial=0.0)) * size
     result *= result
@@ -164,7 +167,7 @@ def _estimate(values: Floats, where: Windows, count: Ints, least: int, limits: S
     rounding += float(away.sum())
     rounding *= 4 * len(values) * float(np.finfo(np.float64).eps) / least
     squares = where.sums(away)
-    squares /= count
+    squares *= share
     np.subtract(squares, result, out=result)
     doubt = missing.copy()
     for limit in limits:

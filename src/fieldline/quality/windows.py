@@ -8,6 +8,7 @@ everything. Missing values are left out. All memory is a few arrays of n.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -116,30 +117,41 @@ def attenuated(
         raise ValueError(f"attenuated: fail is {fail}, must be less than suspect, which is {suspect}")
     width = nanoseconds("attenuated", "seconds", seconds)
     share = _share("attenuated", complete)
+    limits = [limit for limit in (low, lowest) if limit is not None]
     if kind not in get_args(Kind):
         raise ValueError(f"attenuated: kind is {kind!r}, must be 'std' or 'range'")
 
     def check(values: Floats, around: Around) -> Flags:
-        if around.interval is None:
-            return not_evaluated(values)
-        missing = np.isnan(values)
-        where = running.windows(around.times, width, around.interval)
-        count, least = where.counts(missing), _needed(width, around.interval, share)
-        limits = [limit for limit in (low, lowest) if limit is not None]
-        if kind == "std":
-            limits = [limit * limit for limit in limits]
-            size = running.variance(values, around.times, where, count, width, least, limits)
-        else:
-            size = running.spread(values, where.first, np.arange(len(values)))
-        flags = np.full(values.shape, GOOD, dtype=np.uint8)
-        for limit, flag in zip(limits, (SUSPECT, FAIL), strict=False):
-            mark(flags, size < limit, flag)
-        mark(flags, count < least, UNKNOWN)
-        mark(flags, missing, MISSING)
+        flags = not_evaluated(values)
+        if around.interval is not None:
+            least = _needed(width, around.interval, share)
+            for context, begin, end in running.pieces(around.times, width, around.interval):
+                x, times = values[context:end], around.times[context:end]
+                found = _weak(x, times, running.windows(times, width, around.interval), width, least, limits, kind)
+                flags[begin:end] = found[begin - context :]
         return flags
 
     parameters = {"suspect": suspect, "fail": fail, "seconds": seconds, "kind": kind, "complete": complete}
     return Check("attenuated", check, back=width, parameters=parameters)
+
+
+def _weak(
+    values: Floats, times: Ints, where: running.Windows, width: int, least: int, limits: Sequence[float], kind: Kind
+) -> Flags:
+    """Flags of n values: 3 below the first of `limits`, 4 below the second, 2 with fewer than `least` in the window."""
+    missing = np.isnan(values)
+    count = where.counts(missing)
+    if kind == "std":
+        limits = [limit * limit for limit in limits]
+        size = running.variance(values, times, where, count, width, least, limits)
+    else:
+        size = running.spread(values, where.first, np.arange(len(values)))
+    flags = np.full(values.shape, GOOD, dtype=np.uint8)
+    for limit, flag in zip(limits, (SUSPECT, FAIL), strict=False):
+        mark(flags, size < limit, flag)
+    mark(flags, count < least, UNKNOWN)
+    mark(flags, missing, MISSING)
+    return flags
 
 
 def _share(check: str, share: object) -> float:
