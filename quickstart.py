@@ -1,7 +1,7 @@
 """Set fieldline up and show it at work, on a machine with nothing but Python.
 
     python3 quickstart.py         make .venv, install into it, load a simulated flux tower, show what to look at
-    python3 quickstart.py test    install what the tests need, and run them all, two at a time (other words go to pytest)
+    python3 quickstart.py test    install what the tests need, run them all, two at a time (other words go to pytest)
 
 Both may be run again at any time; once installed, neither needs a network.
 """

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from . import growth, reading, runs
+from . import growth, quality, reading, runs
 from .common import FULL, PROJECT, QUICK, Figure, Sizes
 
 BEGIN, END = "<!-- benchmarks: begin, generated -->", "<!-- benchmarks: end -->"
@@ -22,6 +22,7 @@ PARTS: dict[str, tuple[Callable[[Path, Sizes], list[Figure]], ...]] = {
     "reading": reading.PARTS,
     "runs": runs.PARTS,
     "store": growth.PARTS,
+    "quality": quality.PARTS,
 }
 
 
