@@ -74,10 +74,14 @@ def show():
     if status:
         return status
     command = Path(".venv/Scripts/fieldline" if os.name == "nt" else ".venv/bin/fieldline")
+    demo = " ".join(DEMO)
     print(f"""
 Three commands to try next:
-  {command} read {" ".join(DEMO)}
-  {command} read {" ".join(DEMO)} ameriflux_atmospheric fastdata --field Temp_46m --start -6h --every 30m
+  {command} status {demo}
+  {command} read {demo} ameriflux_atmospheric fastdata --field Temp_46m --start -6h --every 30m
+  {command} quality {demo} --html quality.html     (a page with pictures: open it in a browser)
+
+Your own file, without writing anything yet:
   {Path(PYTHON).relative_to(PROJECT)} update-db.py --dry-run YOUR_FILE.dat""")
     return 0
 

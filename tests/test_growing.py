@@ -372,7 +372,7 @@ def test_rows_that_were_overwritten_unread_are_counted_without_record_numbers_to
     site.put(kind + rows(16, 20, record=False))
     code, report = site.run()
     assert (code, report["missing"]) == (0, 3)
-    assert "about 3 rows after 2026-06-25 01:00:00+00:00 are missing" in site.log()
+    assert "about 3 rows after 2026-06-25T01:00:00Z are missing" in site.log()
     site.append(rows(25, 26, record=False))  # a logger without power: nothing was overwritten
     assert site.run()[1]["missing"] == 0
 
@@ -429,7 +429,7 @@ def test_a_clock_set_back_is_counted_once_and_the_later_row_stands(site):
     site.append(b"".join(row(9 + i, record=21 + i, value=-i) for i in range(3)))
     code, report = site.run()
     assert (code, report["set_back"], report["missing"], report["duplicates"], report["late"]) == (0, 1, 0, 0, 3)
-    assert "clock was set back from 2026-06-25 01:40:00+00:00 to 2026-06-25 00:45:00+00:00" in site.log()
+    assert "clock was set back from 2026-06-25T01:40:00Z to 2026-06-25T00:45:00Z" in site.log()
     site.append(row(12, record=24, value=-3))  # the clock still lags: that is not news
     assert site.run()[1]["set_back"] == 0
     found = site.stored()
