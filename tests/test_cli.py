@@ -395,3 +395,11 @@ class TestQuality:
         (site / "config" / "site.yaml").write_text(text.replace("low: 0", "low: 0, high: 50"), encoding="utf-8")
         _, out, _ = fieldline(capsys, site, "run", "--json")
         assert json.loads(out.splitlines()[-1])["jobs"][0]["written"] == 1
+
+
+def test_records_from_the_future_are_told(site, capsys):
+    text = MET.replace("2026-06-25", "2226-06-25")
+    (site / "files" / "met.dat").write_text(text, encoding="utf-8")
+    code, out, _ = fieldline(capsys, site, "run")
+    assert code == 0
+    assert "in the future; is the clock (-05:00) declared right" in out

@@ -165,3 +165,31 @@ def test_a_misspelled_check_is_told_with_its_place(choice, words):
     with pytest.raises(ConfigError) as error:
         Rules(checks={"m": {"T": choice}}).of("m", fields(T="K"), {}, None)
     assert words in str(error.value)
+
+
+def band_file(value):
+    """A file of percentiles as AmeriFlux publishes them, the same value everywhere."""
+    rows = [f"{window},{half / 2 + 0.25},{value}" for window in range(1, 13) for half in range(48)]
+    return "\n".join(["DOY2,HR2,TA", *rows])
+
+
+def test_a_band_is_read_from_the_files_of_a_site():
+    files = {"bands/X_LOWER2.csv": band_file(10), "bands/X_UPPER2.csv": band_file(20)}
+    choice = {"percentile_band": {"files": "bands/X", "variable": "TA", "utc_offset_hours": -5, "margin": 0}}
+    rules = Rules(checks={"m": {"T": choice}}, text=files.__getitem__)
+    kept = Kept().load(frame([15.0, 25.0, np.nan]), rules.of("m", fields(T="K"), {}, None))
+    assert kept.flags() == [1, 3, 9]
+
+
+def test_a_band_that_is_not_there_is_told():
+    choice = {"percentile_band": {"files": "bands/X", "variable": "TA", "utc_offset_hours": -5}}
+    with pytest.raises(ConfigError, match=r"bands/X_LOWER2.csv"):
+        Rules(checks={"m": {"T": choice}}).of("m", fields(T="K"), {}, None)
+
+
+def test_the_site_is_given_to_checks_against_the_sun():
+    pytest.importorskip("pvlib")
+    choice = {"not_at_night": {}}
+    rules = Rules(checks={"m": {"S": choice}}, site={"latitude": 45.56, "longitude": -84.71, "altitude": 234.0})
+    (check,) = rules.of("m", fields(S="W m-2"), {}, None)["S"]
+    assert check.parameters["latitude"] == 45.56

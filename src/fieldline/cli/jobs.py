@@ -7,9 +7,9 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,12 +23,14 @@ from ..ports import Sink, Store
 from ..settings import Defaults, Settings
 from ..sinks.lazy import Lazy
 from ..sinks.nowhere import Nowhere
+from ..sources.files import Tally
 from ..sources.memory import Memory
 from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, drivers
 from .logs import append_line, open_log
 from .report import as_row, report
+from .show import span
 
 if TYPE_CHECKING:  # a run without new rows must not pay for numpy
     from ..flagging import Checker
@@ -38,6 +40,7 @@ logging.getLogger("fieldline").addHandler(
     logging.NullHandler()
 )  # without a log file (a dry run) nothing goes to stderr
 
+_EARLY = timedelta(minutes=10)  # a logger's clock may be so far ahead before it is worth a word
 _A_DAY = 86_400  # [s]
 
 
@@ -94,7 +97,7 @@ def checker(settings: Settings, project: Path, store: Store | None) -> Checker:
     own = settings.quality
     log = functools.cache(lambda: maintenance.load(Path(own.maintenance), project, settings.defaults.utc_offset))
     site = own.site.model_dump(exclude_none=True)
-    return Checker(Rules(own.defaults, own.aliases, own.checks, site), log, store)
+    return Checker(Rules(own.defaults, own.aliases, own.checks, site, functools.partial(_text, project)), log, store)
 
 
 def _work(options: argparse.Namespace, settings: Settings) -> int:
@@ -213,6 +216,7 @@ class Work:
             outcome.tallies += manager.source.tallies.values()
             outcome.parsed += manager.source.parsed
             outcome.notes += [f"{path}: {note}" for note in manager.source.notes]
+            outcome.notes += _ahead(manager.source.tallies.values(), datetime.now(UTC))
 
     def _make(self, manager: FileManager, outcome: Outcome) -> None:
         for bucket, wanted in manager.new_db():
@@ -323,8 +327,27 @@ def open_store(settings: Settings) -> Store:
     return Embedded(store_path(settings), wait_seconds=settings.wait_seconds)
 
 
+def _ahead(tallies: Iterable[Tally], now: datetime) -> Iterator[str]:
+    """What to say of tables whose newest record has not been measured yet."""
+    for one in tallies:
+        if one.newest is not None and one.newest > now + _EARLY:
+            ahead = span((one.newest - now).total_seconds())
+            yield (
+                f"{one.file}: {one.layout.name}: the newest record is {ahead} in the future; is the clock "
+                f"({one.layout.timezone}) declared right, and the logger's clock set?"
+            )
+
+
 def _days(days: int | None) -> str:
     return f"{days} days" if days else "for ever"
+
+
+def _text(project: Path, name: str) -> str:
+    """The text of a file that the configuration names. Raises: ValueError."""
+    try:
+        return (project / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 def _no_match(pattern: str, outcome: Outcome) -> None:

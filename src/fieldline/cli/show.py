@@ -24,3 +24,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], colours: Seque
 
 def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "", 1).isdigit()
+
+
+def span(seconds: float | None) -> str:
+    """A length of time as a person says it: 45 s, 12 min, 3.5 h, 4 d."""
+    if seconds is None:
+        return "-"
+    for unit, width in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= 2 * width or (abs(seconds) >= width and seconds % width == 0):
+            return f"{seconds / width:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -16,7 +16,7 @@ from ..settings import Settings
 from ..sources.memory import FileSeen, Memory, TableSeen
 from ..sources.memory import key as file_key
 from .jobs import load_settings
-from .show import table
+from .show import span, table
 
 _COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "gone": "31", "trouble": "31"}
 _GRACE = 30 * 60  # [s] a record may be late by this much, or by three intervals, before its table counts as silent
@@ -154,13 +154,3 @@ def _painter(lines: list[Line]) -> list[str]:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return []
     return [_COLOURS[line.state] for line in lines]
-
-
-def span(seconds: float | None) -> str:
-    """A length of time as a person says it: 45 s, 12 min, 3.5 h, 4 d."""
-    if seconds is None:
-        return "-"
-    for unit, width in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if abs(seconds) >= 2 * width or (abs(seconds) >= width and seconds % width == 0):
-            return f"{seconds / width:.3g} {unit}"
-    return f"{seconds:.3g} s"
