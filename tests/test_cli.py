@@ -403,3 +403,12 @@ def test_records_from_the_future_are_told(site, capsys):
     code, out, _ = fieldline(capsys, site, "run")
     assert code == 0
     assert "in the future; is the clock (-05:00) declared right" in out
+
+
+def test_columns_called_like_flags_are_kept_beside_them(site, capsys):
+    text = MET.replace('"Temp","RH"', '"RH","RH_qc"').replace('"Deg C","%"', '"%",""').replace('"NAN"', "7")
+    (site / "files" / "met.dat").write_text(text, encoding="utf-8")
+    fieldline(capsys, site, "run")
+    fieldline(capsys, site, "recheck")
+    _, out, _ = fieldline(capsys, site, "read", "field", "Met", "--format", "json")
+    assert [(row["RH"], row["RH_qc"], row["RH_qc_2"]) for row in json.loads(out)] == [(20.5, 1, 60.0), (20.75, 1, 7.0)]

@@ -56,6 +56,7 @@ def registry():
         ({"columns": {"A": Column("T", "K", (len,))}}, "must be a tuple of checks"),
         ({"columns": {"A": Column("T", "1", (between(0, 1),), kind="text")}}, "holds text, which no check can judge"),
         ({"columns": {"A": Column("T", "K", (spike(1, 2),))}}, "spike can't judge without the table's `interval`"),
+        ({"columns": {"A": Column("T_qc", "1")}}, "what ends in _qc or _qcbits is a flag"),
         ({"interval": -5}, "interval is -5, must be a number of seconds"),
         ({"pattern": "*.csv"}, "pattern and names go together"),
         ({"pattern": "*.csv", "names": ("Temp",)}, "names has no TIMESTAMP"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, type[DataTable]] = {}
 
+FLAG_ENDS = ("_qc", "_qcbits")  # beside a field `X` stand its flags, `X_qc` and `X_qcbits`
 _FROM_HEADER = ("station", "serial")  # tags that the header gives; every other tag is a column
 
 
@@ -158,6 +159,8 @@ def _wrong_column(key: str, column: object, interval: float | None) -> Iterator[
         yield f"columns[{key!r}] is {column!r}, must be a Column(name, unit)"
     elif not column.name or not column.unit or column.kind not in get_args(Kind):
         yield f"columns[{key!r}] needs a name, a unit ('1' for none) and a kind of {', '.join(get_args(Kind))}"
+    elif column.name.endswith(FLAG_ENDS):
+        yield f"columns[{key!r}] is called {column.name!r} in the store: what ends in _qc or _qcbits is a flag"
     elif not all(hasattr(check, "function") for check in column.checks):
         yield f"columns[{key!r}]: {column.checks!r} must be a tuple of checks, such as (between(-50, 50),)"
     elif column.checks and column.kind not in ("number", "integer"):
@@ -296,12 +299,12 @@ def _claims(table: type[DataTable], header: Header, path: Path) -> bool:
 
 
 def _undeclared(header: Header, taken: Iterable[str]) -> dict[str, Column]:
-    """Columns as the header has them; a name that is taken (a tag, `time`) gets `_2` behind it."""
+    """Columns as the header has them; a name that is taken (a tag, `time`, a flag) gets `_2` behind it."""
     columns, used = {}, {*taken, "time"}
     for name, unit in zip(header.names, header.units, strict=True):
         if name != TIMESTAMP:
             stored = name
-            while stored in used:
+            while stored in used or stored.endswith(FLAG_ENDS):
                 stored += "_2"
             columns[name] = Column(stored, "" if name == RECORD else unit, kind="integer" if name == RECORD else None)
     return columns
