@@ -28,10 +28,10 @@ from fieldline.quality.checks import (
     spike,
 )
 from fieldline.quality.judge import judge
-from fieldline.quality.timing import findings
 from fieldline.simulator import UTC_OFFSET_HOURS, simulate
 from fieldline.simulator.faults import HIT, PAIRS
 from fieldline.simulator.tables import FAST, FLUX, PAR, SOIL, Table
+from fieldline.sources import order
 
 from .common import LINES_OF_HEADER, Figure, Sizes, interleaved, seconds, write_rows
 
@@ -276,11 +276,15 @@ def _events(truth: list[dict[str, Any]], table: Table) -> Iterator[tuple[str, st
 
 
 def _rows_found(frame: pd.DataFrame, table: Table, fault: str, start: int, end: int) -> bool:
-    """Whether the findings about stamps and record numbers of the time around a fault of rows name it."""
+    """Whether what is said of stamps and record numbers of the time around a fault of rows names it."""
     near = (frame.index.asi8 >= start - 10 * MINUTE) & (frame.index.asi8 <= end + 10 * MINUTE)
     here = frame[near]
-    kinds = {one.kind for one in findings(here.index.asi8, here["RECORD"].to_numpy(), table.interval * SECOND)}
-    return {"gap": "gap", "clock_back": "clock_back", "recollect": "duplicate"}[fault] in kinds
+    times, records = here.index.asi8, here["RECORD"].to_numpy()
+    if fault == "gap":
+        return bool(order.holes(times, None, table.interval * SECOND))
+    if fault == "clock_back":
+        return bool(order.look(times, records, order.Before()).back)
+    return bool(here.reset_index().duplicated().any())
 
 
 def _field_found(flags: np.ndarray, times: np.ndarray, fault: str, start: int, end: int) -> bool:

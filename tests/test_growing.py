@@ -12,13 +12,14 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fieldline.cli.logs import open_log
 from fieldline.errors import InputError, Unreachable
 from fieldline.settings import Log
 from fieldline.sinks.embedded import Embedded
-from fieldline.sources import pieces
+from fieldline.sources import order, pieces
 from fieldline.sources.memory import FileSeen, Memory
 from fieldline.sources.pieces import Place
 from fieldline.sources.quarantine import Quarantine
@@ -661,3 +662,11 @@ def test_a_log_that_is_rotated_while_another_process_writes_to_it_loses_no_line(
     assert all(line.endswith(" end") for line in lines)
     assert sum(" other " in line for line in lines) == 2000
     assert sum(" mine " in line for line in lines) == count
+
+
+def test_holes_are_told_by_stamps_where_an_interval_is_declared():
+    minute = 60 * 10**9
+    times = np.array([0, 1, 2, 6, 7, 7, 9]) * minute
+    assert order.holes(times, None, minute) == ((2 * minute, 6 * minute, 3), (7 * minute, 9 * minute, 1))
+    assert order.holes(times[3:], 5 * minute, minute) == ((7 * minute, 9 * minute, 1),)
+    assert order.holes(times[:3], 9 * minute, minute) == ()  # late rows fill holes

@@ -6,7 +6,6 @@ check.py        Check, and Around: what a check may look at
 checks.py       all checks by name; `build` makes one from what a configuration says
 judge.py        a frame and its checks -> flags; which rows a new row changes
 values.py neighbours.py windows.py seasons.py sun.py diagnostics.py across.py       the checks
-timing.py       stamps and record numbers of a table
 variables.py    limits by the name of a column
 maintenance.py  what people wrote about instruments; it has the last word
 """

@@ -287,6 +287,7 @@ class LoggerFile:
         if self._overwritten is not None:
             self._overwritten.add(layout.name)
         self._report(layout, found, before, overwritten)
+        self._report_holes(layout, times, table.newest, found)
         again = self._again(layout, rows, frame, times, table.newest)
         table.interval = order.interval(times, table.newest, table.interval)
         table.newest = max(int(times.max()), int(times[0]) if table.newest is None else table.newest)
@@ -319,6 +320,18 @@ class LoggerFile:
         self.notes += (
             lines if len(lines) <= 5 else [*lines[:5], f"{layout.name}: and {len(lines) - 5} more, see the log"]
         )
+
+    def _report_holes(self, layout: Layout, times: npt.NDArray[np.int64], newest: int | None, found: Order) -> None:
+        """Say where rows of a table with a declared interval did not come although no record number is missing."""
+        from . import order
+
+        if layout.interval is None or found.missing or found.overwritten:
+            return
+        for before, after, rows in order.holes(times, newest, round(layout.interval * 1e9)):
+            line = f"{layout.name}: about {rows} rows between {_iso(before)} and {_iso(after)} did not come: no record"
+            line += " number is missing, so the logger was off or did not store them"
+            log.warning("%s: %s", self.path, line)
+            self.notes.append(line)
 
     def _again(
         self, layout: Layout, rows: Rows, frame: pd.DataFrame, times: npt.NDArray[np.int64], newest: int | None

@@ -106,6 +106,21 @@ def _unseen(times: Ints, before: Before) -> int:
     return max(0, round((int(times.min()) - before.newest) / before.interval) - 1)
 
 
+def holes(times: Ints, newest: int | None, step: int) -> tuple[tuple[int, int, int], ...]:
+    """Where rows did not come, by the stamps alone (the logger was off): stamp before, stamp after, about how many.
+
+    Args:
+        newest: the largest stamp of the rows before; what comes late after it fills a hole and makes none.
+        step: the declared scan interval. [ns]
+
+    Source: the gap test of QARTOD, with half an interval of grace.
+    """
+    stamps = np.unique(times if newest is None else np.concatenate([[newest], times[times >= newest]]))
+    waits = np.diff(stamps)
+    at = np.flatnonzero(waits > 1.5 * step)
+    return tuple((int(stamps[i]), int(stamps[i + 1]), round(int(waits[i]) / step) - 1) for i in at)
+
+
 def interval(times: Ints, newest: int | None, known: int | None) -> int | None:
     """The usual step between rows: the median of the steps forward, once there are three of them. [ns]
 
