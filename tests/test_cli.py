@@ -266,6 +266,8 @@ class TestRead:
             (("field", "nosuch"), 1, "nosuch"),
             (("field", "Met", "--field", "nosuch"), 1, "nosuch"),
             (("field", "Met", "--out", "no/such/folder.csv"), 1, "No such file"),
+            (("field", "Met", "--format", "parquet", "--out", "no/such/x.parquet"), 1, "No such file"),
+            (("field", "Met", "--start", "-99999999999h"), 2, "a shorter time"),
             (("field", "Met", "--start", "yesterday?"), 2, "'yesterday?'"),
             (("field", "Met", "--every", "0m"), 2, "'0m'"),
             (("field", "Met", "--every", "10x"), 2, "'10x'"),
@@ -387,7 +389,7 @@ class TestQuality:
         with (site / "files" / "met.dat").open("a", encoding="utf-8") as file:
             file.write('"2026-06-25 10:52:00",3,21,60\n')
         code, _, err = fieldline(capsys, site, "run")
-        assert code == 1
+        assert code == 2
         assert "quality.checks.Met.AirTC*: unknown check 'betwen'; did you mean 'between'?" in err
         text = (
             (site / "config" / "site.yaml").read_text(encoding="utf-8").replace("betwen: {low: 0}", "between: {low: 0}")
@@ -412,3 +414,26 @@ def test_columns_called_like_flags_are_kept_beside_them(site, capsys):
     fieldline(capsys, site, "recheck")
     _, out, _ = fieldline(capsys, site, "read", "field", "Met", "--format", "json")
     assert [(row["RH"], row["RH_qc"], row["RH_qc_2"]) for row in json.loads(out)] == [(20.5, 1, 60.0), (20.75, 1, 7.0)]
+
+
+def test_a_home_that_is_a_file_is_told(site, capsys):
+    (site / "file").write_text("x", encoding="utf-8")
+    code, _, err = fieldline(capsys, site, "run", "--home", site / "file")
+    assert code == 2
+    assert "choose another folder" in err
+
+
+def test_a_column_may_be_called_as_it_likes(site, capsys):
+    (site / "files" / "met.dat").write_text(MET.replace('"Temp","RH"', '"at","c0"'), encoding="utf-8")
+    fieldline(capsys, site, "run")
+    code, out, _ = fieldline(capsys, site, "read", "field", "Met", "--every", "1h")
+    assert code == 0
+    assert out.splitlines() == ["time,station,serial,at,c0", "2026-06-25T15:00:00Z,tower,8321,20.625,60.0"]
+    assert fieldline(capsys, site, "recheck")[0] == 0
+    assert fieldline(capsys, site, "quality")[0] == 0
+
+
+def test_a_table_called_runs_does_not_mix_with_our_own(site, capsys):
+    (site / "files" / "met.dat").write_text(MET.replace('"Met"', '"runs"'), encoding="utf-8")
+    assert fieldline(capsys, site, "run")[0] == 0
+    assert "runs, runs_2" in fieldline(capsys, site, "read")[1]

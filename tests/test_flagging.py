@@ -104,7 +104,8 @@ def test_what_a_person_wrote_has_the_last_word():
 def test_a_correction_makes_a_column_of_its_own():
     start = datetime(2026, 6, 25, 0, 1, tzinfo=UTC)
     log = Log((Entry("a", ("T",), start, start, "drift", gain=2.0, offset=1.0),))
-    corrected = log.corrected(frame([10.0, 10.0, 10.0]), "a", ["T", "U"])
+    rows = frame([10.0, 10.0, 10.0])
+    corrected = log.corrected(rows, rows["station"], ["T", "U"])
     assert corrected["T_corrected"].tolist()[1] == 21.0
     assert corrected["T_corrected"].isna().tolist() == [True, False, True]
     assert corrected["T"].tolist() == [10.0, 10.0, 10.0]
@@ -193,3 +194,54 @@ def test_the_site_is_given_to_checks_against_the_sun():
     rules = Rules(checks={"m": {"S": choice}}, site={"latitude": 45.56, "longitude": -84.71, "altitude": 234.0})
     (check,) = rules.of("m", fields(S="W m-2"), {}, None)["S"]
     assert check.parameters["latitude"] == 45.56
+
+
+def test_a_missing_value_keeps_two_others_apart_however_rows_arrive(tmp_path):
+    """The embedded store leaves out rows without a value; their flags must bring them back as context."""
+    from fieldline.flagging import Checker
+    from fieldline.sinks.embedded import Embedded
+
+    values = [1.0, 1.0, 1.0, np.nan, 10.0, 1.0, np.nan, 1.0, 1.0, 1.0]
+    rows = frame(values).drop(columns="U")
+    got = []
+    for name, pieces in {"whole": [rows], "each": [rows.iloc[[i]] for i in range(len(rows))]}.items():
+        store = Embedded(tmp_path / f"{name}.duckdb")
+        store.create("b", None)
+        checker = Checker(Rules(), Log, store)
+        for piece in pieces:
+            flagged = checker.add(piece, "b", "m", ("station",), {}, {"T": (spike(1, 3),)}, 60.0)
+            store.write("b", "m", flagged, ("station",))
+        got.append(store.read("b", "m", fields=["T_qc"])["T_qc"].tolist())
+    assert got[0] == got[1] == [2, 1, 2, 9, 2, 2, 9, 2, 1, 2]
+
+
+def test_a_correction_is_for_its_station_alone():
+    both = pd.concat([frame([10.0, 10.0]), frame([10.0, 10.0], station="b")])
+    log = Log((Entry("b", ("T", "RECORD"), None, None, "drift", gain=2.0),))
+    corrected = log.corrected(both.assign(RECORD=1), both["station"], ["T"])
+    assert corrected["T_corrected"].tolist()[2:] == [20.0, 20.0]
+    assert corrected["T_corrected"].isna().tolist()[:2] == [True, True]
+
+
+def test_a_field_without_checks_can_be_flagged_by_hand(tmp_path):
+    from fieldline.flagging import Checker
+
+    log = Log((Entry("*", ("T",), None, None, "broken", flag=4),))
+    flagged = Checker(Rules(), lambda: log).add(frame([1.0, np.nan]), "b", "m", ("station",), {}, {}, None)
+    assert flagged["T_qc"].tolist() == [4, 9]
+
+
+def test_a_value_that_stays_is_judged_when_its_stamp_comes_again_without_it():
+    kept = Kept().load(frame([500.0, 20.0]))
+    kept.load(frame([np.nan]))
+    assert kept.flags()[0] == 4
+
+
+def test_a_partner_from_another_table_of_the_measurement_is_seen():
+    from fieldline.quality.checks import agrees_with
+
+    kept = Kept()
+    kept.write(frame([1.0, 1.0]).drop(columns="T").assign(U=500.0))
+    checks = {"T": (agrees_with("U", within=1, fail=5),)}
+    kept.load(frame([5.0, 5.0]).drop(columns="U"), checks)
+    assert kept.flags() == [4, 4]

@@ -56,7 +56,7 @@ def registry():
         ({"columns": {"A": Column("T", "K", (len,))}}, "must be a tuple of checks"),
         ({"columns": {"A": Column("T", "1", (between(0, 1),), kind="text")}}, "holds text, which no check can judge"),
         ({"columns": {"A": Column("T", "K", (spike(1, 2),))}}, "spike can't judge without the table's `interval`"),
-        ({"columns": {"A": Column("T_qc", "1")}}, "what ends in _qc or _qcbits is a flag"),
+        ({"columns": {"A": Column("T_qc", "1")}}, "_qc, _qcbits and _corrected are fieldline's own"),
         ({"interval": -5}, "interval is -5, must be a number of seconds"),
         ({"pattern": "*.csv"}, "pattern and names go together"),
         ({"pattern": "*.csv", "names": ("Temp",)}, "names has no TIMESTAMP"),
@@ -132,6 +132,32 @@ def test_a_derived_column_is_added():
     rows = pd.DataFrame({"RECORD": [1], "Temp": [20.0]}, index=pd.to_datetime(["2026-06-25 10:50"]))
     frame = build(Planner((Derived,)).layout(head, Path("x")), head, rows)
     assert frame["Temp_K"].tolist() == [293.15]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (lambda frame: frame * 2, "rows or values that differ"),
+        (lambda frame: frame.iloc[:0], "rows or values that differ"),
+        (lambda frame: None, "AttributeError"),
+        (lambda frame: frame["nosuch"], "KeyError"),
+    ],
+)
+def test_what_is_measured_is_not_for_derive_to_change(body, words):
+    class Greedy(DataTable):
+        """Does more than it may."""
+
+        table, bucket, measurement, timezone = "Met", "b", "m", "+00:00"
+        columns = {"Temp": Column("Temp", "degC")}  # noqa: RUF012
+
+        @classmethod
+        def derive(cls, frame):
+            return body(frame)
+
+    head = header()
+    rows = pd.DataFrame({"RECORD": [1], "Temp": [20.0]}, index=pd.to_datetime(["2026-06-25 10:50"]))
+    with pytest.raises(InputError, match=words):
+        build(Planner((Greedy,)).layout(head, Path("x")), head, rows)
 
 
 def test_the_retention_of_a_table_wins_over_the_configuration():

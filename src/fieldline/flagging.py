@@ -9,7 +9,7 @@ import pandas as pd
 
 from .ports import Field, Store
 from .quality.check import Check
-from .quality.judge import affected, judge, reach
+from .quality.judge import QC, affected, judge, reach
 from .quality.maintenance import Log
 from .rules import Declared, Rules
 
@@ -68,8 +68,8 @@ class Flagging:
         far = reach(self.checks, self.interval)
         first, last = (time.as_unit("ns").value for time in (rows.index[0], rows.index[-1]))
         write_from, write_to, read_from, read_to = affected(first, last, far)
-        if (read_from, read_to) != (first, last):
-            older = self._older(series, _stamp(read_from), _stamp(read_to))
+        older = self._older(series, _stamp(read_from), _stamp(read_to))
+        if len(older):  # where a stamp comes again, a value that it does not bring stays, and is judged again
             rows = rows.reindex(columns=self._needed()).combine_first(older)
         flags = judge(rows, self.checks, self.interval)
         flags = flags[(flags.index >= _stamp(write_from)) & (flags.index <= _stamp(write_to))].rename_axis("time")
@@ -133,14 +133,16 @@ class Checker:
         Raises: ConfigError, for a rule that makes no sense; Unreachable.
         """
         fields = {name: Field(str(name), "number", units.get(str(name), "")) for name in _numbers(frame, tags)}
-        checks = self.rules.of(measurement, fields, declared, interval)
+        log = self.log()
+        by_hand: dict[str, tuple[Check, ...]] = {name: () for name in fields if log.flags(name)}
+        checks = by_hand | self.rules.of(measurement, fields, declared, interval)
         nanoseconds = None if interval is None else round(interval * 1e9)
-        flagging = Flagging(checks, tags, nanoseconds, self._context(bucket, measurement), self.log())
+        flagging = Flagging(checks, tags, nanoseconds, self._context(bucket, measurement), log)
         return flagging.add(self._corrected(frame, tags, list(fields)))
 
     def _corrected(self, frame: pd.DataFrame, tags: tuple[str, ...], names: Sequence[str]) -> pd.DataFrame:
-        station = str(frame["station"].iloc[0]) if "station" in tags and len(frame) else ""
-        return self.log().corrected(frame, station, names)
+        stations = frame["station"].astype(str) if "station" in tags else pd.Series("", index=frame.index)
+        return self.log().corrected(frame, stations, [name for name in names if name != "RECORD"])
 
     def _context(self, bucket: str, measurement: str) -> Context:
         """Reads back what there is of some fields; nothing where the measurement is not there yet."""
@@ -150,8 +152,12 @@ class Checker:
             there = [name for name in names if name in known]
             if not there or self.store is None:
                 return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC", name="time"))
+            # A row without any value is left out of an answer. Its flag brings it: a value that is missing keeps two
+            # others apart that are no neighbours.
+            flags = [f"{name}{QC}" for name in there if f"{name}{QC}" in known]
             after = end + pd.Timedelta(1, "ns")  # ranges are half open
-            return self.store.read(bucket, measurement, fields=there, start=start, end=after)
+            rows = self.store.read(bucket, measurement, fields=[*there, *flags], start=start, end=after)
+            return rows.drop(columns=flags)
 
         return read
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import FieldlineError, InputError
+from .errors import ConfigError, FieldlineError, InputError
 from .ports import Field, Sink, Source, Store
 from .sources.files import LoggerFile, Tally
 from .sources.memory import Memory
@@ -108,6 +108,7 @@ class Outcome:
     tallies: list[Tally] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     parsed: int = 0
+    misconfigured: bool = False
 
     @property
     def flags(self) -> Counter[int]:
@@ -131,6 +132,7 @@ def run(jobs: Iterable[tuple[str, Sequence[Step]]]) -> list[Outcome]:
             try:
                 step(outcome)
             except FieldlineError as error:
+                outcome.misconfigured |= isinstance(error, ConfigError)
                 problems.append(str(error))
                 log.error("%s: %s", name, error)
             except Exception as error:

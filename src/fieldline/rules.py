@@ -61,7 +61,7 @@ class Rules:
             chosen = self._by_name(name, one.unit, seconds) | {check.name: check for check in declared.get(name, ())}
             chosen |= self._configured(measurement, name)
             checks = tuple(check for check in chosen.values() if check is not None)
-            if checks:
+            if checks or name in declared:
                 found[name] = checks
         return found
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, type[DataTable]] = {}
 
-FLAG_ENDS = ("_qc", "_qcbits")  # beside a field `X` stand its flags, `X_qc` and `X_qcbits`
+FLAG_ENDS = ("_qc", "_qcbits", "_corrected")  # beside a field `X` stand its flags, `X_qc` and `X_qcbits`
 _FROM_HEADER = ("station", "serial")  # tags that the header gives; every other tag is a column
 
 
@@ -160,7 +160,9 @@ def _wrong_column(key: str, column: object, interval: float | None) -> Iterator[
     elif not column.name or not column.unit or column.kind not in get_args(Kind):
         yield f"columns[{key!r}] needs a name, a unit ('1' for none) and a kind of {', '.join(get_args(Kind))}"
     elif column.name.endswith(FLAG_ENDS):
-        yield f"columns[{key!r}] is called {column.name!r} in the store: what ends in _qc or _qcbits is a flag"
+        yield f"columns[{key!r}] is called {column.name!r}; _qc, _qcbits and _corrected are fieldline's own"
+    elif column.name in ("time", *_FROM_HEADER):
+        yield f"columns[{key!r}] is called {column.name!r} in the store, which is the name of the time or of a tag"
     elif not all(hasattr(check, "function") for check in column.checks):
         yield f"columns[{key!r}]: {column.checks!r} must be a tuple of checks, such as (between(-50, 50),)"
     elif column.checks and column.kind not in ("number", "integer"):
@@ -242,7 +244,7 @@ class Planner:
         return Layout(
             f"{header.station}.{header.table}" if header.station else header.table,
             self.bucket,
-            header.table,
+            header.table if header.table != "runs" else "runs_2",  # `runs` tells what became of fieldline's own runs
             self.timezone,
             self.keep_days,
             _FROM_HEADER,
@@ -310,6 +312,25 @@ def _undeclared(header: Header, taken: Iterable[str]) -> dict[str, Column]:
     return columns
 
 
+def _derived(layout: Layout, frame: pd.DataFrame) -> pd.DataFrame:
+    """What `derive` makes of the rows, which may add columns and nothing else.
+
+    Raises: InputError, naming the class.
+    """
+    try:
+        derived = layout.derive(frame.copy())
+        kept = derived.index.equals(frame.index) and derived[list(frame)].equals(frame)
+    except Exception as error:  # a driver may do anything; whatever it does, it is this driver's fault alone
+        found = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{layout.name}.derive", found, "the frame with more columns", "Mend it in drivers/."
+        ) from error
+    if not kept:
+        expected = "all rows and columns as they were, with more columns beside them"
+        raise InputError(f"{layout.name}.derive", "rows or values that differ", expected, "Mend it in drivers/.")
+    return derived
+
+
 def build(layout: Layout, header: Header, rows: pd.DataFrame, after: pd.Timestamp | None = None) -> pd.DataFrame:
     """Rows as the logger wrote them -> rows as the store wants them: UTC, stored names, tags as columns.
 
@@ -324,7 +345,7 @@ def build(layout: Layout, header: Header, rows: pd.DataFrame, after: pd.Timestam
     kept = {name: column.name for name, column in layout.columns.items() if name in rows}
     frame = rows[list(kept)].rename(columns=kept)
     frame.index = to_utc(pd.DatetimeIndex(rows.index), layout.timezone, after).rename("time")
-    frame = layout.derive(frame)
+    frame = _derived(layout, frame)
     constant = {
         tag: pd.Categorical([getattr(header, tag)]).repeat(len(frame)) for tag in layout.tags if tag in _FROM_HEADER
     }

@@ -50,17 +50,14 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     options.project = project or _project()
     try:
         return _act(options)
-    except (ConfigError, UsageError) as error:
-        print(error, file=sys.stderr)
-        return USAGE
-    except Busy as error:
-        print(error, file=sys.stderr)
-        return BUSY
     except FieldlineError as error:
         print(error, file=sys.stderr)
-        return FAILED
+        return BUSY if isinstance(error, Busy) else USAGE if isinstance(error, ConfigError | UsageError) else FAILED
     except ModuleNotFoundError as error:
         return _in_the_projects_python(options.project, error)
+    except KeyboardInterrupt:
+        print("stopped; nothing is lost, the next run goes on", file=sys.stderr)
+        return FAILED
     except BrokenPipeError:  # `fieldline read ... | head`
         sys.stderr.close()
         return DONE

@@ -27,7 +27,7 @@ from ..sources.files import Tally
 from ..sources.memory import Memory
 from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
-from . import DONE, FAILED, QUARANTINED, drivers
+from . import DONE, FAILED, QUARANTINED, USAGE, drivers
 from .logs import append_line, open_log
 from .report import as_row, report
 from .show import span
@@ -80,7 +80,11 @@ def locked(settings: Settings) -> Iterator[None]:
 
     Raises: Busy, when another run holds it.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ConfigError([f"home: {settings.home} can't be made or used: {found}; choose another folder"]) from error
     try:
         with FileLock(settings.home / "run.lock", timeout=0), open_log(settings.home, settings.log):
             yield
@@ -271,6 +275,8 @@ class Work:
 
 
 def _exit_status(outcomes: Sequence[Outcome]) -> int:
+    if any(outcome.misconfigured for outcome in outcomes):
+        return USAGE
     if not all(outcome.ok for outcome in outcomes):
         return FAILED
     return QUARANTINED if any(outcome.total("quarantined") for outcome in outcomes) else DONE

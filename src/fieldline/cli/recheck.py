@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 import pandas as pd
 
 from ..errors import InputError, UsageError
 from ..flagging import Checker
 from ..ports import Store
+from ..quality.check import Check
 from ..settings import Settings
 from ..tables import DataTable
 from . import drivers
@@ -45,18 +47,18 @@ def _all(
     for bucket in [options.bucket] if options.bucket else store.buckets():
         for measurement in [options.measurement] if options.measurement else store.measurements(bucket):
             if measurement != "runs":
-                one = tables.get((bucket, measurement))
-                rows, days = _measurement(store, judge, bucket, measurement, one, start, end)
+                classes = tables.get((bucket, measurement), [])
+                rows, days = _measurement(store, judge, bucket, measurement, classes, start, end)
                 yield f"{bucket}.{measurement}", f"{rows:,}", f"{days:,}"
 
 
-def _tables(options: argparse.Namespace) -> dict[tuple[str, str], type[DataTable]]:
+def _tables(options: argparse.Namespace) -> dict[tuple[str, str], list[type[DataTable]]]:
     """The declared tables by where their rows go; a driver that is broken is told and left out."""
-    found = {}
+    found: dict[tuple[str, str], list[type[DataTable]]] = {}
     for name in drivers.names(options.project / "drivers"):
         try:
             for one in drivers.load(options.project / "drivers", name):
-                found[one.bucket, one.measurement] = one
+                found.setdefault((one.bucket, one.measurement), []).append(one)
         except InputError as error:
             print(error, file=sys.stderr)
     return found
@@ -67,7 +69,7 @@ def _measurement(
     judge: Checker,
     bucket: str,
     measurement: str,
-    declared: type[DataTable] | None,
+    classes: list[type[DataTable]],
     start: pd.Timestamp | None,
     end: pd.Timestamp | None,
 ) -> tuple[int, int]:
@@ -75,30 +77,46 @@ def _measurement(
     known = store.fields(bucket, measurement)
     tags = tuple(name for name, field in known.items() if field.tag)
     names = [name for name, field in known.items() if field.kind in ("number", "integer") and _is_measured(name)]
+    flags = [f"{name}_qc" for name in names if f"{name}_qc" in known]  # they bring rows whose values are all missing
+    unchecked: dict[str, tuple[Check, ...]] = {name.removesuffix("_qc"): () for name in flags}  # not evaluated any more
     first = start or _first(store, bucket, measurement)
     newest = store.latest(bucket, measurement).index.max()
     last = min(end or newest + _DAY, newest + pd.Timedelta(1, "ns"))
     rows = days = 0
     while names and first is not None and first < last:
         until = min(first.floor("D") + _DAY, last)
-        frame = store.read(bucket, measurement, fields=names, start=first, end=until)
-        if len(frame):
+        frame = store.read(bucket, measurement, fields=[*names, *flags], start=first, end=until)[[*tags, *names]]
+        for declared, part in _by_class(frame, classes):
             flagged = judge.add(
-                frame,
+                part,
                 bucket,
                 measurement,
                 tags,
                 {name: field.unit for name, field in known.items()},
-                {column.name: column.checks for column in declared.columns.values()} if declared else {},
+                {**unchecked, **({one.name: one.checks for one in declared.columns.values()} if declared else {})},
                 declared.interval if declared else None,
             )
-            new = [name for name in flagged if name not in names]
-            store.write(bucket, measurement, flagged[new], tags)
-            rows, days = rows + len(frame), days + 1
+            store.write(bucket, measurement, flagged[[name for name in flagged if name not in names]], tags)
+        rows, days = rows + len(frame), days + (len(frame) > 0)
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{bucket}.{measurement}: {until:%Y-%m-%d}  ")
         first = until
     return rows, days
+
+
+def _by_class(
+    frame: pd.DataFrame, classes: list[type[DataTable]]
+) -> Iterator[tuple[type[DataTable] | None, pd.DataFrame]]:
+    """The rows of each class that writes to a measurement, told apart by the station; None for rows of none."""
+    left = frame
+    for one in classes:
+        stations = left["station"].astype(str) if "station" in left else pd.Series("", index=left.index)
+        mine = stations.map(lambda station, one=one: fnmatchcase(station, one.station)).to_numpy(dtype=bool)
+        if mine.any():
+            yield one, left[mine]
+        left = left[~mine]
+    if len(left):
+        yield None, left
 
 
 def _is_measured(name: str) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 from ..errors import UsageError
 
 _WIDTH = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+_LONGEST = 100 * 366 * 86_400_000
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
@@ -33,7 +34,10 @@ def width(option: str, text: str) -> pd.Timedelta:
     match = _WIDTH.fullmatch(text)
     if not match or not int(match[1]):
         raise UsageError(option, repr(text), "a number and a unit: 30s, 10m, 1h, 1d, 1w", "Correct it.")
-    return pd.Timedelta(milliseconds=int(match[1]) * _MILLISECONDS[match[2]])
+    milliseconds = int(match[1]) * _MILLISECONDS[match[2]]
+    if milliseconds > _LONGEST:
+        raise UsageError(option, repr(text), "a shorter time: at most a hundred years", "Correct it.")
+    return pd.Timedelta(milliseconds=milliseconds)
 
 
 def iso(time: pd.Timestamp) -> str:

@@ -53,13 +53,24 @@ class Log:
                     flags.loc[where, f"{column}bits"] |= 1 << BITS["maintenance"]
         return flags
 
-    def corrected(self, frame: pd.DataFrame, station: str, names: Sequence[str]) -> pd.DataFrame:
-        """Columns `<field>_corrected` = value × gain + offset, for those of `names` that an entry corrects."""
+    def flags(self, name: str) -> bool:
+        """Whether an entry flags a field of this name, of any station."""
+        return any(
+            one.flag is not None and any(fnmatchcase(name, pattern) for pattern in one.fields) for one in self.entries
+        )
+
+    def corrected(self, frame: pd.DataFrame, stations: pd.Series[str], names: Sequence[str]) -> pd.DataFrame:
+        """Columns `<field>_corrected` = value × gain + offset, for those of `names` that an entry corrects.
+
+        Args:
+            stations: the station of each row.
+        """
         columns: dict[str, pd.Series[float]] = {}
         for name in names:
-            for entry in self.entries:
-                if entry.flag is None and entry.holds(station, name):
-                    where = _within(frame, entry)
+            for entry in (one for one in self.entries if one.flag is None):
+                mine = stations.map({one: entry.holds(one, name) for one in stations.unique()}).to_numpy(dtype=bool)
+                if mine.any():
+                    where = _within(frame, entry) & mine
                     before = columns.get(f"{name}_corrected", frame[name] * float("nan"))
                     columns[f"{name}_corrected"] = before.mask(where, frame[name] * entry.gain + entry.offset)
         return frame.assign(**columns)

@@ -24,6 +24,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from ..clock import fixed_offset
 from ..errors import ConfigError
 from ..quality.maintenance import Entry, Log
+from ..readers.header import decode
 from .document import Document, Place
 from .loader import problems_of, read
 from .model import Section
@@ -90,7 +91,10 @@ def load(path: Path, project: Path, zone: str) -> Log:
     except ValidationError as error:
         found = problems_of(error.errors(include_url=False), document, root=Lines)
         raise ConfigError([f"{document.name}:{line}: {text}" for line, text in found]) from None
-    problems = [*(f"{document.name}:{line}: {text}" for line, text in document.problems), *_wrong(lines, document)]
+    problems = [
+        *(f"{document.name}:{line}: {text}" for line, text in document.problems),
+        *_wrong(lines, document, zone),
+    ]
     if problems:
         raise ConfigError(problems)
     return Log(tuple(_entry(line, zone) for line in lines.entries))
@@ -99,20 +103,20 @@ def load(path: Path, project: Path, zone: str) -> Log:
 def _csv(path: Path, project: Path) -> Document:
     """A CSV file as the document that the same entries in YAML would be."""
     name = path.relative_to(project).as_posix() if path.is_relative_to(project) else str(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        entries: list[Any] = [{key: value for key, value in row.items() if value} for row in rows]
+    rows = csv.DictReader(decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf")).splitlines())
+    entries: list[Any] = [{str(key): value for key, value in row.items() if value} for row in rows]
     lines: dict[Place, int] = {("entries", number): number + 2 for number in range(len(entries))}
     return Document(name, {"entries": entries}, lines)
 
 
-def _wrong(lines: Lines, document: Document) -> Iterator[str]:
+def _wrong(lines: Lines, document: Document, zone: str) -> Iterator[str]:
     for number, line in enumerate(lines.entries):
         where = f"{document.name}:{document.line(('entries', number))}: entries[{number}]"
         corrects = line.gain is not None or line.offset is not None
         if (line.flag is None) != corrects:
             yield f"{where} must have either a flag or a gain and offset"
-        if line.start and line.end and line.start.replace(tzinfo=None) > line.end.replace(tzinfo=None):
+        start, end = _utc(line.start, zone), _utc(line.end, zone)
+        if start and end and start > end:
             yield f"{where}: from is {line.start}, must not be after to, which is {line.end}"
 
 

@@ -89,7 +89,7 @@ def windows(
         columns=_numbered([*tags, *cells]),
         table=table.path,
         condition=condition,
-        keys=["at", *tags],
+        keys=[Sql("1"), *tags],  # the first column, by its number: any name could be a field's own
     )
     kinds = [(column.field.name, column.field.kind) for column in table.tags]
     return Query(statement, values, [*kinds, *((column.field.name, _kind(column, agg)) for column in fields)])

@@ -297,6 +297,9 @@ def _empty_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def to_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as a Parquet file; here because no other module imports DuckDB."""
-    with duckdb.connect(":memory:") as connection:
-        connection.from_df(frame).write_parquet(str(path))
+    """Write a frame as a Parquet file; here because no other module imports DuckDB. Raises: OSError."""
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.from_df(frame).write_parquet(str(path))
+    except duckdb.IOException as error:
+        raise OSError(str(error)) from error
