@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # a run that finds nothing new must not pay for this import
 
 Kind = Literal["number", "integer", "boolean", "text"]
 Aggregate = Literal["mean", "min", "max", "first", "last", "count", "sum"]
+FLAG_ENDS = ("_qc", "_qcbits")  # beside a field `X` stand its flags, `X_qc` and `X_qcbits`
+OWN_ENDS = (*FLAG_ENDS, "_corrected")  # and what a person's gain and offset make of it: names that no column may have
 AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 
 

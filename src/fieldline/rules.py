@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
-from .ports import Field
+from .ports import OWN_ENDS, Field
 
 if TYPE_CHECKING:  # a run without new rows must not pay for numpy
     from .quality.check import Check
@@ -51,12 +51,7 @@ class Rules:
         """
         found = {}
         for name, one in fields.items():
-            if (
-                one.kind not in ("number", "integer")
-                or one.tag
-                or name == "RECORD"
-                or name.endswith(("_qc", "_qcbits"))
-            ):
+            if one.kind not in ("number", "integer") or one.tag or name == "RECORD" or name.endswith(OWN_ENDS):
                 continue
             chosen = self._by_name(name, one.unit, seconds) | {check.name: check for check in declared.get(name, ())}
             chosen |= self._configured(measurement, name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from .clock import fixed_offset
 from .errors import InputError
-from .ports import Field, Kind
+from .ports import OWN_ENDS, Field, Kind
 from .readers.header import RECORD, TIMESTAMP, Header
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, type[DataTable]] = {}
 
-FLAG_ENDS = ("_qc", "_qcbits", "_corrected")  # beside a field `X` stand its flags, `X_qc` and `X_qcbits`
 _FROM_HEADER = ("station", "serial")  # tags that the header gives; every other tag is a column
 
 
@@ -159,7 +158,7 @@ def _wrong_column(key: str, column: object, interval: float | None) -> Iterator[
         yield f"columns[{key!r}] is {column!r}, must be a Column(name, unit)"
     elif not column.name or not column.unit or column.kind not in get_args(Kind):
         yield f"columns[{key!r}] needs a name, a unit ('1' for none) and a kind of {', '.join(get_args(Kind))}"
-    elif column.name.endswith(FLAG_ENDS):
+    elif column.name.endswith(OWN_ENDS):
         yield f"columns[{key!r}] is called {column.name!r}; _qc, _qcbits and _corrected are fieldline's own"
     elif column.name in ("time", *_FROM_HEADER):
         yield f"columns[{key!r}] is called {column.name!r} in the store, which is the name of the time or of a tag"
@@ -306,7 +305,7 @@ def _undeclared(header: Header, taken: Iterable[str]) -> dict[str, Column]:
     for name, unit in zip(header.names, header.units, strict=True):
         if name != TIMESTAMP:
             stored = name
-            while stored in used or stored.endswith(FLAG_ENDS):
+            while stored in used or stored.endswith(OWN_ENDS):
                 stored += "_2"
             columns[name] = Column(stored, "" if name == RECORD else unit, kind="integer" if name == RECORD else None)
     return columns

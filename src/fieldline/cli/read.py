@@ -11,7 +11,7 @@ from typing import IO
 import pandas as pd
 
 from ..errors import InputError, UsageError
-from ..ports import Store
+from ..ports import FLAG_ENDS, Store
 from .jobs import load_settings, open_store
 from .show import table
 from .times import iso, moment, width
@@ -80,7 +80,7 @@ def _rows(store: Store, options: argparse.Namespace) -> None:
 def _measured(store: Store, options: argparse.Namespace) -> list[str] | None:
     """The fields that make sense in windows: neither flags nor record numbers; None, if that leaves nothing."""
     known = store.fields(options.bucket, options.measurement).values()
-    names = [field.name for field in known if not field.tag and not field.name.endswith(("_qc", "_qcbits"))]
+    names = [field.name for field in known if not field.tag and not field.name.endswith(FLAG_ENDS)]
     numbers = {field.name for field in known if field.kind in ("number", "integer")}
     wanted = [
         name for name in names if name != "RECORD" and (options.agg in ("first", "last", "count") or name in numbers)

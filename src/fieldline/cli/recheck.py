@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import InputError, UsageError
 from ..flagging import Checker
-from ..ports import Store
+from ..ports import OWN_ENDS, Store
 from ..quality.check import Check
 from ..settings import Settings
 from ..tables import DataTable
@@ -120,7 +120,7 @@ def _by_class(
 
 
 def _is_measured(name: str) -> bool:
-    return name != "RECORD" and not name.endswith(("_qc", "_qcbits", "_corrected"))
+    return name != "RECORD" and not name.endswith(OWN_ENDS)
 
 
 def _first(store: Store, bucket: str, measurement: str) -> pd.Timestamp | None:

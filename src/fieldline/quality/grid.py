@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-GOOD, NOT_EVALUATED, SUSPECT, FAIL, MISSING = 1, 2, 3, 4, 9  # QARTOD
+from .flags import FAIL, GOOD, MISSING, SUSPECT
+from .flags import UNKNOWN as NOT_EVALUATED
+
 NOTHING = 0  # no row is expected there
 
 DAY = 86_400 * 10**9  # [ns]

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from . import words
-from .grid import DAY, FAIL, GOOD, NOT_EVALUATED, SUSPECT, Flags, Numbers, pooled
+from .flags import FAIL, GOOD, SUSPECT
+from .flags import UNKNOWN as NOT_EVALUATED
+from .grid import DAY, Flags, Numbers, pooled
 from .png import Colour, data_uri
 from .report import FieldReport, Report
 from .style import STYLE

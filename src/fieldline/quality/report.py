@@ -14,22 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .grid import (
-    FAIL,
-    GOOD,
-    MISSING,
-    NOT_EVALUATED,
-    SUSPECT,
-    Fingerprint,
-    Flags,
-    Numbers,
-    Span,
-    Timeline,
-    Times,
-    fingerprint,
-    share_by_day,
-    timeline,
-)
+from .flags import FAIL, GOOD, MISSING, SUSPECT
+from .flags import UNKNOWN as NOT_EVALUATED
+from .grid import Fingerprint, Flags, Numbers, Span, Timeline, Times, fingerprint, share_by_day, timeline
 
 VERDICTS = {"good": GOOD, "not_evaluated": NOT_EVALUATED, "suspect": SUSPECT, "fail": FAIL, "missing": MISSING}
 _HOUR = 3_600 * 10**9  # [ns]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from .grid import DAY, FAIL, SUSPECT
+from .flags import FAIL, SUSPECT
+from .grid import DAY
 from .report import FieldReport
 
 VERDICTS = {
