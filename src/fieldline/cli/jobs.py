@@ -358,5 +358,8 @@ def _text(project: Path, name: str) -> str:
 
 def _no_match(pattern: str, outcome: Outcome) -> None:
     raise InputError(
-        pattern, "no such file", "at least one file of this name", "Correct `files:` in the configuration, or wait for it."
+        pattern,
+        "no such file",
+        "at least one file of this name",
+        "Correct `files:` in the configuration, or wait for it.",
     )
