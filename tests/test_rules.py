@@ -18,9 +18,9 @@ MODULES = sorted(SRC.rglob("*.py"))
 # An import points to an earlier line; modules of one line do not import each other.
 LAYERS = [
     {"errors", "ports", "clock", "patterns"},
-    {"readers", "simulator", "quality"},
-    {"tables", "settings", "rules"},
-    {"sources", "sinks", "flagging"},
+    {"readers", "simulator", "quality", "points", "ledger"},
+    {"tables", "settings", "rules", "lineprotocol"},
+    {"sources", "sinks", "flagging", "outbox"},
     {"manager"},
     {"cli"},
 ]

@@ -7,12 +7,14 @@ FieldlineError
 ├── Busy            another run holds the lock of this home
 └── StoreError      a sink refused or could not be reached
     ├── Unreachable     try again later: nothing is lost, the source will offer the rows again
+    │   └── Denied          and a person must act first: the token, a right or the bucket is wrong
     └── Rejected        never try again: set aside, and said aloud
+        └── TooLarge        in one piece; smaller pieces may be taken
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class FieldlineError(Exception):
@@ -49,8 +51,38 @@ class StoreError(FieldlineError):
 
 
 class Unreachable(StoreError):
-    """The store could not be reached: keep the rows and try again."""
+    """The store could not be reached: keep the rows and try again.
+
+    retry_after: seconds that the store asked for, if it did.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Denied(Unreachable):
+    """The store is there and refuses us, not the rows: keep them until somebody has done what the message says.
+
+    no_bucket: what is missing is the bucket.
+    """
+
+    def __init__(self, message: str, no_bucket: bool = False) -> None:
+        super().__init__(message)
+        self.no_bucket = no_bucket
 
 
 class Rejected(StoreError):
-    """The store refused the rows: trying again cannot help."""
+    """The store refused the rows: trying again cannot help.
+
+    dropped: of the lines sent, how many the store says it did not take (the others are stored); None: it does not say.
+    named: the reason for each line that the store names, by its number from 1.
+    """
+
+    def __init__(self, message: str, dropped: int | None = None, named: Mapping[int, str] | None = None) -> None:
+        super().__init__(message)
+        self.dropped, self.named = dropped, dict(named or {})
+
+
+class TooLarge(Rejected):
+    """The store does not take so much at once."""

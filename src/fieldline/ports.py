@@ -13,6 +13,7 @@ Kind = Literal["number", "integer", "boolean", "text"]
 Aggregate = Literal["mean", "min", "max", "first", "last", "count", "sum"]
 FLAG_ENDS = ("_qc", "_qcbits")  # beside a field `X` stand its flags, `X_qc` and `X_qcbits`
 OWN_ENDS = (*FLAG_ENDS, "_corrected")  # and what a person's gain and offset make of it: names that no column may have
+Precision = Literal["s", "ms", "us", "ns"]
 AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 
 
@@ -59,6 +60,37 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; safe to call twice."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Lines of the line protocol for one bucket: what an outbox keeps and a carrier takes.
+
+    body: the lines, compressed with gzip (one member). rows, size: number of lines, and their bytes uncompressed.
+    """
+
+    bucket: str
+    precision: Precision
+    body: bytes
+    rows: int
+    size: int
+
+
+class Carrier(Protocol):
+    """What takes lines of the line protocol as they are; an outbox forwards to one."""
+
+    def create(self, bucket: str, keep_days: int | None) -> None:
+        """As for a Sink. Raises: Denied, when we may not; Unreachable."""
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Hand over all lines; done means stored. The same lines twice are the same as once.
+
+        Raises: Unreachable (and Denied among it): keep the parcel; Rejected (and TooLarge): at least one line was
+            refused, the others may be stored.
+        """
+
+    def close(self) -> None:
+        """Let go of connections; safe to call twice."""
 
 
 class Store(Sink, Protocol):

@@ -24,13 +24,13 @@ import duckdb
 import pandas as pd
 
 from ..errors import Rejected, Unreachable
+from ..points import Points, answer, fitted, points
 from ..ports import AGGREGATES, Aggregate, Field
 from . import _catalog as catalog
 from . import _query as query
 from ._catalog import STORE, Cursor, Table, sql
 from ._faults import fault
 from ._file import shared
-from ._points import Points, answer, fitted, points
 from ._turnstile import Patience, turnstile
 
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns

@@ -1,4 +1,4 @@
-"""Frames on their way into and out of the embedded store: every column of one kind, every row one point.
+"""Frames on their way into and out of a store: every column of one kind, every row one point.
 
 A frame is tidied once (`points`), fitted to the kinds that the table keeps (`fitted`), and built again from what a
 query gives back (`answer`). Pure functions all.
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import Rejected
-from ..ports import Field, Kind
+from .errors import Rejected
+from .ports import Field, Kind
 
 
 @dataclass(frozen=True)
