@@ -59,8 +59,8 @@ def test_the_state_is_kept_durably(site):
     site.put(header() + rows(0, 1))
     site.run()
     memory = Memory(site.home / "state.db")
-    assert memory._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert memory._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert memory.ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert memory.ledger._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     memory.close()
 
 
@@ -617,8 +617,8 @@ def test_a_full_disk_costs_only_a_repeat(tmp_path):
     path.write_bytes(header() + rows(0, 2000))
     store = Embedded(tmp_path / "store.duckdb")
     store.create("field", None)
-    (pages,) = memory._db.execute("PRAGMA page_count").fetchone()
-    memory._db.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = memory.ledger._db.execute("PRAGMA page_count").fetchone()
+    memory.ledger._db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(Unreachable, match="Free disk space"):
         manager(settled(path), store, memory).update_db()
     memory.close()
