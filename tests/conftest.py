@@ -1,10 +1,11 @@
 """What all tests share."""
 
+import contextlib
 import uuid
 
 import pytest
 
-from servers import Influxd
+from servers import Facade, Influxd
 
 
 def pytest_collection_modifyitems(items):
@@ -26,3 +27,20 @@ def database(influxd):
     influxd.query(f"CREATE DATABASE {name}")
     yield name
     influxd.query(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def facade(tmp_path):
+    """A function that starts a facade.Facade of the product it is told, on an influxd of this test alone.
+
+    Facades of one test share that influxd: a bucket made through one is there in the other.
+    """
+    with contextlib.ExitStack() as stack:
+        made = []
+
+        def start(product="oss2", **more):
+            if not made:
+                made.append(stack.enter_context(Influxd(tmp_path / "influxd")))
+            return stack.enter_context(Facade(made[0], product, **more))
+
+        yield start

@@ -1,6 +1,6 @@
 """Real servers for the tests: influxd 1.6.7 and VictoriaMetrics, on free loopback ports, in folders of their own.
 
-Each is a context manager; what it starts ends with it, and at the latest with this process. facade.py puts the API of
+Each is a context manager; what it starts ends with it, and at the latest with this process. Facade puts the API of
 every other InfluxDB product in front of influxd.
 """
 
@@ -8,24 +8,20 @@ import atexit
 import base64
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-PORTS = range(
-    20000, 32000
-)  # below those that systems hand out to clients, so that a stopped server finds its own again
+from facade import ALL, Facade, Rights
+from loopback import ServerError, fetch, free_port
+
+__all__ = ["ALL", "Facade", "Influxd", "Rights", "ServerError", "VictoriaMetrics", "binary", "fetch", "free_port"]
+
 DEBIAN = {"influxd": "influxdb", "victoria-metrics": "victoria-metrics"}
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of this machine is none of our business
-_dice = random.Random()  # not the global one: a test that seeds it would hand two workers the same ports
 
 CONF = """
 reporting-enabled = false
@@ -48,24 +44,6 @@ bind-address = "127.0.0.1:{backup}"
 """
 
 
-class ServerError(Exception):
-    """What a server answered instead of success: `.status` (0: inside an answer of 200) and its words."""
-
-    def __init__(self, status, message):
-        super().__init__(f"{status}: {message}")
-        self.status, self.message = status, message
-
-
-def free_port():
-    """A port of 127.0.0.1 that nothing listens on now, outside those that a client's end of a connection can get."""
-    for _ in range(1000):
-        port = _dice.choice(PORTS)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise OSError(f"no free port from {PORTS.start} to {PORTS.stop}")
-
-
 def binary(name):
     """The path of the program `name`; without it the test is skipped, and fails on CI, which installs it."""
     path = shutil.which(name)
@@ -74,20 +52,6 @@ def binary(name):
             f"{name} is not installed; on Debian: apt-get install {DEBIAN[name]}"
         )
     return path
-
-
-def fetch(url, data=None, headers=None, method=None):
-    """The body of the answer.
-
-    Raises: ServerError for a status of 400 or more; OSError where no answer comes.
-    """
-    request = urllib.request.Request(url, data, headers or {}, method=method)
-    try:
-        with DIRECT.open(request, timeout=60) as answer:
-            return answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            raise ServerError(error.code, error.read().decode("utf-8", "replace")) from error
 
 
 class Process:
@@ -200,7 +164,7 @@ class Influxd(Process):
         body = urllib.parse.urlencode({name: word for name, word in words.items() if word is not None}).encode()
         results = json.loads(fetch(f"{self.url}/query", body, self.headers()))["results"]
         for error in (result["error"] for result in results if "error" in result):
-            raise ServerError(0, error)
+            raise ServerError(0, error.encode())
         return [series for result in results for series in result.get("series", ())]
 
     def write(self, db, text, precision="ns"):

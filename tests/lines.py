@@ -1,0 +1,39 @@
+"""Line protocol as a server sees it: where lines end, and which columns a line has."""
+
+import re
+
+TOKEN = re.compile(rb'\\.|[ "=,\n]|[^\\ "=,\n]+|\\', re.DOTALL)
+STRING = re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
+KEY = re.compile(rb"(?:^|,)((?:\\.|[^\\=,])+)=", re.DOTALL)
+SPACE = re.compile(rb"(?:\\.|[^\\ ])+", re.DOTALL)
+
+
+def split(data):
+    """The lines of a body without blank ones and comments; a line end inside a string does not end its line.
+
+    Source: scanLine of InfluxDB 1.x, models/points.go: a quote counts in the value of a field only.
+    """
+    lines, start, fields, quoted, value = [], 0, False, False, False
+    for match in TOKEN.finditer(data):
+        token = match.group()
+        if token == b'"' and fields and (quoted or value):
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif token == b"\n":
+            lines.append(data[start : match.start()])
+            start, fields, value = match.end(), False, False
+        elif token in (b" ", b",", b"="):
+            fields, value = fields or token == b" ", token == b"="
+    lines.append(data[start:])
+    return [line for line in lines if line.strip() and not line.lstrip().startswith(b"#")]
+
+
+def columns(line):
+    """The measurement of a line and its tag and field keys, as they are written."""
+    head = SPACE.match(line)
+    if head is None:
+        return b"", set()
+    name, _, tags = head.group().partition(b",")
+    fields = STRING.sub(b"0", line[head.end() :].lstrip(b" "))
+    return name, {*KEY.findall(tags), *KEY.findall(fields)}
