@@ -5,11 +5,13 @@ answer rests on is said where it is made: "known" is InfluxData's API documents,
 a user; "assumed" is all else. Not here: Flux, SQL, tasks, `_monitoring`, Flight.
 """
 
+import contextlib
 import hashlib
 import json
 import re
 import socket
 import struct
+import sys
 import threading
 import time
 import urllib.parse
@@ -292,21 +294,17 @@ class Server(ThreadingHTTPServer):
         """A client that goes away is no news."""
 
     def cut(self):
+        """End every connection, also one whose thread waits for its next request."""
         for connection in list(self.open):
-            reset(connection)
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def reset(connection):
-    """Close a connection with RST."""
-    try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if WINDOWS else "ii", 1, 0))
-        connection.shutdown(socket.SHUT_RD)
-    except OSError:
-        pass
-    connection.close()
-
-
-WINDOWS = hasattr(socket, "ioctl")
+    """Close a connection with RST, now: the files made of it must not keep it open."""
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    socket.close(connection.detach())
 
 
 class Handler(BaseHTTPRequestHandler):
