@@ -1,0 +1,117 @@
+"""What InfluxDB answers to InfluxQL: lines of JSON to series.
+
+    {"results":[{"statement_id":0,"series":[{"name":"m","tags":{"s":"a"},"columns":["time","x"],"values":[[0,1.5]]}]}]}
+
+A long answer comes in several such lines, and all but the last one say `"partial":true`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..ports import Field, Kind
+from ._influxql import keys
+
+KINDS: dict[str, Kind] = {  # where shards disagree on a field, the later one here wins, as in the server
+    "boolean": "boolean",
+    "string": "text",
+    "unsigned": "integer",
+    "integer": "integer",
+    "float": "number",
+}
+MINUS_ZERO = re.compile(rb"-0[,\]]")
+
+
+class Refusal(Exception):
+    """The server's words of refusal, from within an answer that begins like success."""
+
+
+class Torn(Exception):
+    """The answer is no JSON or ends too early: a connection broke, or something else than InfluxDB answered."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Some rows of one series; `columns` begins with `time` where rows have one."""
+
+    tags: Mapping[str, str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[Any]]
+
+
+Ask = Callable[[str], Iterable[Series]]
+
+
+def series(lines: Iterable[bytes]) -> Iterator[Series]:
+    """The series in an answer, as they come. Raises: Refusal; Torn."""
+    more = False
+    for line in lines:
+        if not line.strip():
+            continue
+        for result in _results(line):
+            for found in result.get("series", ()):
+                yield Series(found.get("tags") or {}, found["columns"], found.get("values", ()))
+            more = bool(result.get("partial"))
+    if more:
+        raise Torn("an answer that ends before its last part")
+
+
+def _results(line: bytes) -> list[dict[str, Any]]:
+    try:
+        whole = json.loads(line, parse_int=_signed) if MINUS_ZERO.search(line) else json.loads(line)
+    except ValueError as error:
+        raise Torn(f"no JSON: {line[:60].decode('utf-8', 'replace')!r}") from error
+    if not isinstance(whole, dict) or not isinstance(whole.get("results", []), list):
+        raise Torn(f"other JSON: {line[:60].decode('utf-8', 'replace')!r}")
+    results: list[dict[str, Any]] = whole.get("results", [])
+    for holder in (whole, *results):
+        if holder.get("error"):
+            raise Refusal(str(holder["error"]))
+    if "results" not in whole:
+        raise Torn(f"other JSON: {line[:60].decode('utf-8', 'replace')!r}")
+    return results
+
+
+def _signed(digits: str) -> float | int:
+    """JSON has no minus zero among its whole numbers, and InfluxDB writes -0.0 as one."""
+    return -0.0 if digits == "-0" else int(digits)
+
+
+def kinds(found: Iterable[Series]) -> dict[str, Field]:
+    """Fields by name, from SHOW FIELD KEYS."""
+    order = list(KINDS)
+    known: dict[str, str] = {}
+    for name, kind in (row[:2] for part in found for row in part.values):
+        if kind in KINDS and (name not in known or order.index(kind) > order.index(known[name])):
+            known[name] = kind
+    return {name: Field(name, KINDS[kind]) for name, kind in known.items()}
+
+
+def column(found: Iterable[Series], name: str | None = None) -> list[Any]:
+    """One column of an answer (None: the first)."""
+    return [row[part.columns.index(name) if name else 0] for part in found for row in part.values]
+
+
+def schema(ask: Ask, measurement: str) -> dict[str, Field]:
+    """Tags, then fields, by name; empty when the measurement is not there."""
+    fields = kinds(ask(keys(measurement, "FIELD")))
+    if not fields:
+        return {}
+    tags = {str(tag): Field(str(tag), "text", "", True) for tag in column(ask(keys(measurement, "TAG")))}
+    return tags | fields
+
+
+PERIODS = {"y": 31_557_600, "M": 2_630_016, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+PERIOD = re.compile(r"(\d+)\s*(years?|y|months?|M|weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)(?![a-z])?")
+
+
+def days(duration: str) -> int | None:
+    """How many days a duration is, as 1.x (720h0m0s) and 3 (30days) write it, rounded up; None: for ever."""
+    seconds = sum(
+        int(count) * PERIODS["M" if unit.startswith("mo") else unit[0]] for count, unit in PERIOD.findall(duration)
+    )
+    return -(-seconds // 86_400) or None
