@@ -18,7 +18,7 @@ MODULES = sorted(SRC.rglob("*.py"))
 # An import points to an earlier line; modules of one line do not import each other.
 LAYERS = [
     {"errors", "ports", "clock", "patterns"},
-    {"readers", "simulator", "quality", "points", "ledger"},
+    {"readers", "simulator", "quality", "points", "ledger", "parcels"},
     {"tables", "settings", "rules", "lineprotocol"},
     {"sources", "sinks", "flagging", "outbox"},
     {"manager"},

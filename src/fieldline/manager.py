@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ConfigError, FieldlineError, InputError
 from .ports import Field, Sink, Source, Store
+from .sources.archive import Archive
 from .sources.files import LoggerFile, Tally
 from .sources.memory import Memory
 from .sources.quarantine import Quarantine
@@ -26,12 +28,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def pump(source: Source, sink: Sink) -> int:
-    """Write every batch, then tell the source it is done: at least once, never lost. Return rows written."""
+def pump(source: Source, sink: Sink, together: Callable[[], AbstractContextManager[None]] = nullcontext[None]) -> int:
+    """Write every batch, then tell the source it is done: at least once, never lost. Return rows written.
+
+    Args:
+        together: what both do in one ledger is done in one transaction.
+    """
     rows = 0
     for batch in source:
-        rows += sink.write(batch.bucket, batch.measurement, batch.frame, batch.tags, batch.units)
-        batch.done()
+        with together():
+            rows += sink.write(batch.bucket, batch.measurement, batch.frame, batch.tags, batch.units)
+            batch.done()
         del batch  # its frame must not lie in memory beside the next one
     return rows
 
@@ -42,7 +49,7 @@ class FileManager:
 
     store: where rows that are there already, and the fields of a measurement, can be looked up; None: nowhere. create:
     whether `update_db` makes the bucket when it is not there, as a configured job does; the bare script does not.
-    checker: makes what gives rows their flags, once there are rows; None: they get none.
+    checker: makes what gives rows their flags, once there are rows; None: they get none. archive: keeps the bytes.
     """
 
     path: Path
@@ -53,12 +60,15 @@ class FileManager:
     store: Store | None = None
     create: bool = False
     checker: Callable[[], Checker] | None = None
+    archive: Archive | None = None
     source: LoggerFile = field(init=False)
 
     def __post_init__(self) -> None:
         known = None if self.store is None else self._known
         flagged = None if self.checker is None else self._flagged
-        self.source = LoggerFile(self.path, self.planner, self._fields, self.quarantine, self.memory, known, flagged)
+        self.source = LoggerFile(
+            self.path, self.planner, self._fields, self.quarantine, self.memory, known, flagged, self.archive
+        )
 
     def new_db(self) -> list[tuple[str, int | None]]:
         """Make the buckets that the tables of this file belong to; return each with the days it keeps rows."""
@@ -71,7 +81,7 @@ class FileManager:
     def update_db(self) -> int:
         """Load what is new in the file into its bucket; return rows written."""
         try:
-            rows = pump(self.source, self.sink)
+            rows = pump(self.source, self.sink, self.memory.ledger.together)
         except InputError as error:
             self.memory.trouble(self.path, str(error))
             raise
@@ -99,7 +109,10 @@ class FileManager:
 
 @dataclass
 class Outcome:
-    """What became of one job in one run, for log, exit code and measurement `runs`; parsed: bytes of whole lines."""
+    """What became of one job in one run, for log, exit code and measurement `runs`; parsed: bytes of whole lines.
+
+    deliveries: rows delivered, waiting and refused for good, of the outbox alone.
+    """
 
     job: str
     message: str = "ok"
@@ -109,6 +122,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     parsed: int = 0
     misconfigured: bool = False
+    deliveries: dict[str, int] = field(default_factory=dict)
 
     @property
     def flags(self) -> Counter[int]:

@@ -89,6 +89,9 @@ class Carrier(Protocol):
             refused, the others may be stored.
         """
 
+    def keeps(self, bucket: str) -> int | None:
+        """How many days a bucket keeps rows; None: for ever, or it does not say. Raises: Unreachable."""
+
     def close(self) -> None:
         """Let go of connections; safe to call twice."""
 
@@ -129,6 +132,9 @@ class Store(Sink, Protocol):
 
     def fields(self, bucket: str, measurement: str) -> dict[str, Field]:
         """Tags and fields by name, in the order in which they appeared; empty when the measurement is not there."""
+
+    def retain(self, bucket: str, keep_days: int | None) -> None:
+        """Change how many days `bucket` keeps its rows (None: for ever). Raises: Rejected, Unreachable."""
 
     def expire(self, now: pd.Timestamp) -> int:
         """Delete the rows that are past their bucket's retention; return how many."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import Busy, ConfigError, FieldlineError, UsageError
@@ -25,8 +26,12 @@ _VERBS = {
         "run the checks again over rows that are stored",
         "fieldline recheck ameriflux_atmospheric fastdata --from -7d",
     ),
+    "outbox": ("show and send what waits for InfluxDB, and what it refused", "fieldline outbox show --refused"),
+    "doctor": ("look at everything that a run needs, and say what to do", "fieldline doctor"),
+    "replay": ("load rows of the raw archive again", "fieldline replay --from -3d --dry-run"),
     "simulate": ("write the files of a simulated flux tower", "fieldline simulate demo/loggernet --days 2"),
 }
+_MODULES = {"run": "jobs", "new-db": "jobs", "update-db": "jobs"}  # others are called like their verb
 _SCRIPTS = {"run": "driver.py", "new-db": "new-db.py", "update-db": "update-db.py"}
 _EXITS = (
     "exit status: 0 done or nothing new, 1 a job failed (nothing is lost, the next run tries again),\n"
@@ -87,29 +92,8 @@ def _joined(words: Sequence[str]) -> list[str]:
 
 def _act(options: argparse.Namespace) -> int:
     """Hand over to the verb's module."""
-    if options.verb in ("run", "new-db", "update-db"):
-        from . import jobs
-
-        return jobs.main(options)
-    if options.verb == "read":
-        from . import read
-
-        return read.main(options)
-    if options.verb == "quality":
-        from . import quality
-
-        return quality.main(options)
-    if options.verb == "recheck":
-        from . import recheck
-
-        return recheck.main(options)
-    if options.verb == "status":
-        from . import status
-
-        return status.main(options)
-    from . import simulate
-
-    return simulate.main(options)
+    module = importlib.import_module(f".{_MODULES.get(options.verb, options.verb)}", __name__)
+    return int(module.main(options))
 
 
 def _project() -> Path:
@@ -147,34 +131,52 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
 
 def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
     parser.set_defaults(verb=verb)
-    if verb == "simulate":
-        _simulate_options(parser)
-        return parser
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: config/site.yaml)")
-    parser.add_argument(
-        "--home", type=Path, metavar="DIR", help="where fieldline keeps what it writes (default: as configured)"
-    )
-    if verb == "read":
-        _read_options(parser)
-        return parser
-    if verb == "recheck":
-        _range_options(parser)
-        return parser
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    if verb == "status":
-        return parser
-    if verb == "quality":
-        _quality_options(parser)
-        return parser
-    if verb == "run":
-        parser.add_argument("--job", metavar="NAME", help="do this job only")
+    if verb != "simulate":
+        parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: config/site.yaml)")
         parser.add_argument(
-            "--forever", action="store_true", help="repeat every few minutes until stopped (every_minutes)"
+            "--home", type=Path, metavar="DIR", help="where fieldline keeps what it writes (default: as configured)"
         )
-    else:
-        parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a logger's file")
-    parser.add_argument("--dry-run", action="store_true", help="read and check, and write nothing")
+    if verb in ("run", "new-db", "update-db", "status", "quality", "outbox", "doctor"):
+        parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    if verb in _OPTIONS:
+        _OPTIONS[verb](parser)
+    if verb in ("run", "new-db", "update-db", "replay"):
+        parser.add_argument("--dry-run", action="store_true", help="read and check, and write nothing")
     return parser
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--job", metavar="NAME", help="do this job only")
+    parser.add_argument("--forever", action="store_true", help="repeat every few minutes until stopped (every_minutes)")
+
+
+def _file_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a logger's file")
+
+
+def _new_db_options(parser: argparse.ArgumentParser) -> None:
+    _file_options(parser)
+    parser.add_argument("--update", action="store_true", help="let a bucket that is there keep rows as configured")
+
+
+def _replay_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="start", metavar="T", help="rows from this time on (default: the oldest)")
+    parser.add_argument("--to", dest="end", metavar="T", help="up to this time, itself excluded (default: the newest)")
+
+
+def _outbox_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "act",
+        nargs="?",
+        choices=("list", "show", "send", "retry", "export", "drop"),
+        default="list",
+        help="what to do (default: list)",
+    )
+    parser.add_argument("numbers", nargs="*", type=int, metavar="N", help="parcels, by their numbers (default: all)")
+    parser.add_argument("--refused", action="store_true", help="those that were refused for good, not those that wait")
+    parser.add_argument("--newest", action="store_true", help="send: the newest rows first")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="export: write line protocol to this file")
+    parser.add_argument("--rows", type=int, metavar="N", help="drop: how many rows, as the first call said")
 
 
 def _read_options(parser: argparse.ArgumentParser) -> None:
@@ -222,3 +224,16 @@ def _simulate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, another weather (default: 1)")
     parser.add_argument("--until", metavar="T", help="up to this time on the station's clock (default: now)")
     parser.add_argument("--faults", default="none", metavar="NAME,...", help="what goes wrong: all, none, or names")
+
+
+_OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "run": _run_options,
+    "new-db": _new_db_options,
+    "update-db": _file_options,
+    "read": _read_options,
+    "recheck": _range_options,
+    "quality": _quality_options,
+    "replay": _replay_options,
+    "outbox": _outbox_options,
+    "simulate": _simulate_options,
+}

@@ -7,33 +7,33 @@ import functools
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from filelock import FileLock, Timeout
+from typing import Literal
 
 from .. import settings as configuration
-from ..errors import Busy, ConfigError, InputError
+from ..errors import ConfigError, InputError
+from ..ledger import set_aside
 from ..manager import FileManager, Outcome, Step, run
+from ..outbox import SCHEMA, Outbox
 from ..patterns import expand
 from ..ports import Sink, Store
 from ..settings import Defaults, Settings
 from ..sinks.lazy import Lazy
 from ..sinks.nowhere import Nowhere
+from ..sources.archive import Archive
 from ..sources.files import Tally
 from ..sources.memory import Memory
 from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, USAGE, drivers
-from .logs import append_line, open_log
+from .configured import checker, load_settings, locked
+from .deliveries import Opened, deliver, rebuild
 from .report import as_row, report
 from .show import span
-
-if TYPE_CHECKING:  # a run without new rows must not pay for numpy
-    from ..flagging import Checker
+from .stores import destination, open_outbox, open_store, store_path, with_flags_apart
 
 log = logging.getLogger(__name__)
 logging.getLogger("fieldline").addHandler(
@@ -53,65 +53,34 @@ def main(options: argparse.Namespace) -> int:
     return once(options)
 
 
-def load_settings(options: argparse.Namespace) -> Settings:
-    """The configuration of this command, with an absolute home."""
-    config, home = options.config, options.home
-    if config is not None and config.exists():
-        config = config.absolute()  # what is typed is meant from the working directory; else from the project
-    return configuration.from_project(options.project, config, home and home.absolute(), os.environ)
-
-
 def once(options: argparse.Namespace) -> int:
     """One run under the lock of its home.
 
     Raises: ConfigError; Busy, when another run works on the same home.
     """
     settings = load_settings(options)
-    check_store(settings)
     if options.dry_run:
         return _work(options, settings)
     with locked(settings):
         return _work(options, settings)
 
 
-@contextmanager
-def locked(settings: Settings) -> Iterator[None]:
-    """Hold the lock of the home, and log there.
-
-    Raises: Busy, when another run holds it.
-    """
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise ConfigError([f"home: {settings.home} can't be made or used: {found}; choose another folder"]) from error
-    try:
-        with FileLock(settings.home / "run.lock", timeout=0), open_log(settings.home, settings.log):
-            yield
-    except Timeout as error:
-        raise Busy(busy_message(settings)) from error
-
-
-def checker(settings: Settings, project: Path, store: Store | None) -> Checker:
-    """What gives rows their flags, as the configuration says."""
-    from ..flagging import Checker
-    from ..rules import Rules
-    from ..settings import maintenance
-
-    own = settings.quality
-    log = functools.cache(lambda: maintenance.load(Path(own.maintenance), project, settings.defaults.utc_offset))
-    site = own.site.model_dump(exclude_none=True)
-    return Checker(Rules(own.defaults, own.aliases, own.checks, site, functools.partial(_text, project)), log, store)
-
-
 def _work(options: argparse.Namespace, settings: Settings) -> int:
-    memory = Memory(settings.home / "state.db", frozen=options.dry_run)
-    work = Work(options, settings, memory)
-    try:
-        return work.do()
-    finally:
-        work.lazy.close()
-        memory.close()
+    """One run; a second one, if the first finds that what is remembered is damaged."""
+    status = FAILED
+    for again in (True, False):
+        memory = Memory(settings.home / "state.db", frozen=options.dry_run, more=SCHEMA)
+        work = Work(options, settings, memory)
+        try:
+            status = work.do()
+        finally:
+            work.store.close()
+            memory.close()
+        if not memory.ledger.damaged or options.dry_run:
+            break
+        kept = set_aside(settings.home / "state.db")
+        log.warning("the state is damaged; it was set aside as %s%s", kept, ", and the run is done again" * again)
+    return status
 
 
 class Work:
@@ -119,33 +88,82 @@ class Work:
 
     def __init__(self, options: argparse.Namespace, settings: Settings, memory: Memory) -> None:
         self.options, self.settings, self.memory = options, settings, memory
-        self.lazy = Lazy(functools.partial(open_store, settings))
+        self.outbox: Outbox | None = None
+        if settings.store == "influxdb" and options.verb != "new-db":
+            self.outbox = open_outbox(settings, memory.ledger, hurried=options.verb == "run")
+        lazy = Lazy(functools.partial(open_store, settings))
+        self.store: Store = with_flags_apart(self.outbox, settings) if self.outbox else lazy
+        self._lazy = lazy
         self.broken = list[str]()
         self.owners, self.patterns = dict[Path, str](), dict[Path, str]()
-        self.checker = functools.cache(functools.partial(checker, settings, options.project, self.lazy))
+        self.checker = functools.cache(functools.partial(checker, settings, options.project, self.store))
         self.quarantine = Quarantine(None if options.dry_run else settings.home / "quarantine")
+        self.archive = Archive(None if options.dry_run else settings.home / "archive")
 
     def do(self) -> int:
         """Run the jobs, report them, and return the exit status."""
         now, scheduled = datetime.now(UTC), self.options.verb == "run"
-        if not store_path(self.settings).exists():
-            self.memory.forget()
+        self._forget_if_elsewhere()
         if scheduled:
             begin(self.memory, now, self.settings.every_minutes)
         status = FAILED
         try:
-            outcomes = run(self._jobs())
+            outcomes = self._rebuild() + run(self._jobs())
             if self.broken:
                 outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
             if not self.options.dry_run:
                 remembered = run([("runs", [lambda _: self._remember(outcomes, now)])])
                 outcomes += [one for one in remembered if not one.ok]
+                outcomes += self._deliver()
+                outcomes += [one for one in run([("archive", [self._prune])]) if not one.ok]
             report(outcomes, self.options)
             status = _exit_status(outcomes)
         finally:
             if scheduled:
                 self.memory.keep_notes(ended=datetime.now(UTC).isoformat(timespec="seconds"), status=str(status))
         return status
+
+    def _forget_if_elsewhere(self) -> None:
+        """Read every file from its start when the rows are to go to another store than before, or theirs is gone."""
+        to, before = destination(self.settings), self.memory.note("destination") or "embedded"
+        gone = self.settings.store == "embedded" and not store_path(self.settings).exists()
+        if to != before and self.memory.files:
+            log.warning("rows go to another store now (%s, before: %s): every file is read from its start", to, before)
+        if to != before or gone:
+            self.memory.forget()
+        if to != before:
+            self.memory.keep_notes(destination=to)
+            if self.outbox is not None:
+                self.outbox.queue.forget_server()
+
+    def _deliver(self) -> list[Outcome]:
+        """Let the outbox send what waits; return what became of that, if there was anything to do."""
+        if self.outbox is None:
+            return []
+        outcome = deliver(self._opened())
+        quiet = outcome.ok and not outcome.notes and not any(outcome.deliveries.values())
+        if not quiet:
+            self.memory.add_runs(time.time_ns(), [as_row(outcome)])
+        return [] if quiet else [outcome]
+
+    def _opened(self) -> Opened:
+        return Opened(self.settings, self.options.project, self.memory, self.store, self.outbox)
+
+    def _rebuild(self) -> list[Outcome]:
+        """Where the state was lost: what was read and not delivered comes from the archive."""
+        if self.outbox is None or not self.memory.fresh or self.options.dry_run:
+            return []
+        outcomes = run([("archive", [lambda outcome: rebuild(self._opened(), self.archive, outcome)])])
+        return [one for one in outcomes if one.notes or not one.ok]
+
+    def _prune(self, _: Outcome) -> None:
+        """Delete what the archive need not keep any more; once a day, or when this run added to it."""
+        today, own = datetime.now(UTC).date(), self.settings.archive
+        if self.memory.note("pruned") == today.isoformat():
+            return
+        for path, size in self.archive.prune(today, own.keep_days, own.megabytes):
+            log.info("the archive is over its limits: deleted %s (%s bytes)", path, f"{size:,}")
+        self.memory.keep_notes(pruned=today.isoformat())
 
     def _jobs(self) -> list[tuple[str, Sequence[Step]]]:
         if self.options.verb == "run":
@@ -209,10 +227,12 @@ class Work:
         outcome: Outcome,
     ) -> None:
         planner = Planner(tables, unknown, own.bucket, own.utc_offset, own.keep_days)
-        sink: Sink = Nowhere() if self.options.dry_run else self.lazy
-        store = self.lazy if store_path(self.settings).exists() or not self.options.dry_run else None
+        sink: Sink = Nowhere() if self.options.dry_run else self.store
+        there = self.outbox is not None or store_path(self.settings).exists() or not self.options.dry_run
+        store = self.store if there else None
+        create = self.options.verb == "run"
         manager = FileManager(
-            path, sink, planner, self.quarantine, self.memory, store, self.options.verb == "run", self.checker
+            path, sink, planner, self.quarantine, self.memory, store, create, self.checker, self.archive
         )
         try:
             act(manager, outcome)
@@ -224,8 +244,12 @@ class Work:
 
     def _make(self, manager: FileManager, outcome: Outcome) -> None:
         for bucket, wanted in manager.new_db():
-            days = wanted if self.options.dry_run else self.lazy.buckets()[bucket]
-            other = f" (the configuration says {_days(wanted)}; it was made before)" if days != wanted else ""
+            days = wanted if self.options.dry_run else self.store.buckets().get(bucket, wanted)
+            if days != wanted and self.options.update:
+                self.store.retain(bucket, wanted)
+                outcome.notes.append(f"bucket {bucket} keeps rows {_days(wanted)} now; before: {_days(days)}")
+                continue
+            other = f" (the configuration says {_days(wanted)}; --update changes it)" if days != wanted else ""
             outcome.notes.append(f"bucket {bucket} keeps rows {_days(days)}{other}")
 
     def _load(self, manager: FileManager, outcome: Outcome) -> None:
@@ -250,27 +274,29 @@ class Work:
                 self.broken.append(str(error))
         return tuple(tables)
 
+    def _store_is_open(self) -> bool:
+        """Whether this run has brought rows to the store already."""
+        return self._lazy.opened if self.outbox is None else self.outbox.written > 0
+
     def _remember(self, outcomes: Sequence[Outcome], now: datetime) -> None:
         """Hand what became of the jobs to the measurement `runs`, and delete what is past its retention.
 
         A run that found nothing new does not open the store for that: its rows wait for one that does, a day at most.
         """
-        import time
-
         if self.options.verb == "run":
             self.memory.add_runs(time.time_ns(), [as_row(outcome) for outcome in outcomes])
         waiting = self.memory.runs()
-        if not waiting or not (self.lazy.opened or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
+        if not waiting or not (self._store_is_open() or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
             return
         import pandas as pd
 
         bucket = self.settings.defaults.bucket
         frame = pd.DataFrame([row for _, row in waiting])
         frame.index = pd.DatetimeIndex([time for time, _ in waiting], tz="UTC", name="time").as_unit("ns")
-        self.lazy.create(bucket, self.settings.defaults.keep_days)
-        self.lazy.write(bucket, "runs", frame, ("job",), {"seconds": "s"})
+        self.store.create(bucket, self.settings.defaults.keep_days)
+        self.store.write(bucket, "runs", frame, ("job",), {"seconds": "s"})
         self.memory.drop_runs(waiting[-1][0])
-        if gone := self.lazy.expire(pd.Timestamp(now)):
+        if gone := self.store.expire(pd.Timestamp(now)):
             log.info("deleted %s rows that are past their bucket's retention", f"{gone:,}")
 
 
@@ -279,7 +305,8 @@ def _exit_status(outcomes: Sequence[Outcome]) -> int:
         return USAGE
     if not all(outcome.ok for outcome in outcomes):
         return FAILED
-    return QUARANTINED if any(outcome.total("quarantined") for outcome in outcomes) else DONE
+    aside = any(outcome.total("quarantined") or outcome.deliveries.get("refused") for outcome in outcomes)
+    return QUARANTINED if aside else DONE
 
 
 def begin(memory: Memory, now: datetime, budget_minutes: float) -> None:
@@ -292,45 +319,6 @@ def begin(memory: Memory, now: datetime, budget_minutes: float) -> None:
         if took > budget_minutes:
             log.warning("the run that began at %s took %.1f min; runs are %s min apart", began, took, budget_minutes)
     memory.keep_notes(began=now.isoformat(timespec="seconds"), process=str(os.getpid()))
-
-
-def busy_message(settings: Settings) -> str:
-    """Who holds the lock, since when, and whether that is too long; also in the log."""
-    memory = Memory(settings.home / "state.db", frozen=True)
-    began, process = memory.note("began"), memory.note("process")
-    memory.close()
-    text = f"another run works on {settings.home}; nothing was done, the next run will"
-    if began:
-        minutes = (datetime.now(UTC) - datetime.fromisoformat(began)).total_seconds() / 60
-        text = text.replace(";", f" since {began} (process {process});")
-        if minutes > settings.every_minutes:
-            text += (
-                f".\n  It has worked for {minutes:.0f} min, runs are {settings.every_minutes} min apart: is it stuck?"
-            )
-    append_line(settings.home, text)
-    return text
-
-
-def store_path(settings: Settings) -> Path:
-    """Where the embedded store lies."""
-    return settings.home / "store.duckdb"
-
-
-def check_store(settings: Settings) -> None:
-    """Raises: ConfigError, for a store that this version can't write to."""
-    if settings.store != "embedded":
-        raise ConfigError([f"store: {settings.store} is not supported by this version yet; use `store: embedded`"])
-
-
-def open_store(settings: Settings) -> Store:
-    """The store that the configuration names.
-
-    Raises: ConfigError, for one that this version can't write to.
-    """
-    check_store(settings)
-    from ..sinks.embedded import Embedded
-
-    return Embedded(store_path(settings), wait_seconds=settings.wait_seconds)
 
 
 def _ahead(tallies: Iterable[Tally], now: datetime) -> Iterator[str]:
@@ -346,14 +334,6 @@ def _ahead(tallies: Iterable[Tally], now: datetime) -> Iterator[str]:
 
 def _days(days: int | None) -> str:
     return f"{days} days" if days else "for ever"
-
-
-def _text(project: Path, name: str) -> str:
-    """The text of a file that the configuration names. Raises: ValueError."""
-    try:
-        return (project / name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 def _no_match(pattern: str, outcome: Outcome) -> None:

@@ -18,8 +18,9 @@ from ..quality.report import FieldReport, Report, joined, summarise, usual_inter
 from ..quality.words import VERDICTS, checks, clock, percent, span
 from ..settings import Settings
 from ..sources.memory import Memory
-from .jobs import load_settings, open_store
+from .configured import load_settings
 from .show import table
+from .stores import open_store
 from .times import iso, moment
 
 _DAYS = pd.Timedelta(days=7)

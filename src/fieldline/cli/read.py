@@ -12,8 +12,9 @@ import pandas as pd
 
 from ..errors import InputError, UsageError
 from ..ports import FLAG_ENDS, Store
-from .jobs import load_settings, open_store
+from .configured import load_settings
 from .show import table
+from .stores import open_store
 from .times import iso, moment, width
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pandas as pd
 
@@ -16,7 +17,8 @@ from ..quality.check import Check
 from ..settings import Settings
 from ..tables import DataTable
 from . import drivers
-from .jobs import checker, load_settings, locked, open_store
+from .configured import checker, load_settings, locked
+from .deliveries import opened
 from .show import table
 from .times import moment
 
@@ -29,42 +31,41 @@ def main(options: argparse.Namespace) -> int:
     start, end = moment("--from", options.start, now), moment("--to", options.end, now)
     if start is not None and end is not None and not start < end:
         raise UsageError("--from", str(options.start), f"a time before --to {options.end}", "Correct one of them.")
-    with locked(settings):
-        store = open_store(settings)
-        try:
-            done = list(_all(store, options, settings, start, end))
-        finally:
-            store.close()
+    with locked(settings), opened(options, settings) as work:
+        done = list(_all(work.store, options, settings, start, end))
+        outcome = work.deliver()
+    if outcome is not None and outcome.message != "ok":
+        print(outcome.message, file=sys.stderr)
     print(table(("measurement", "rows", "days"), done) if done else "nothing is stored that could be judged")
-    return 0
+    return 0 if outcome is None or outcome.ok else 1
 
 
 def _all(
     store: Store, options: argparse.Namespace, settings: Settings, start: pd.Timestamp | None, end: pd.Timestamp | None
 ) -> Iterator[tuple[str, str, str]]:
-    tables = _tables(options)
+    tables = declared_tables(options.project)
     judge = checker(settings, options.project, store)
     for bucket in [options.bucket] if options.bucket else store.buckets():
         for measurement in [options.measurement] if options.measurement else store.measurements(bucket):
             if measurement != "runs":
                 classes = tables.get((bucket, measurement), [])
-                rows, days = _measurement(store, judge, bucket, measurement, classes, start, end)
+                rows, days = judge_measurement(store, judge, bucket, measurement, classes, start, end)
                 yield f"{bucket}.{measurement}", f"{rows:,}", f"{days:,}"
 
 
-def _tables(options: argparse.Namespace) -> dict[tuple[str, str], list[type[DataTable]]]:
+def declared_tables(project: Path) -> dict[tuple[str, str], list[type[DataTable]]]:
     """The declared tables by where their rows go; a driver that is broken is told and left out."""
     found: dict[tuple[str, str], list[type[DataTable]]] = {}
-    for name in drivers.names(options.project / "drivers"):
+    for name in drivers.names(project / "drivers"):
         try:
-            for one in drivers.load(options.project / "drivers", name):
+            for one in drivers.load(project / "drivers", name):
                 found.setdefault((one.bucket, one.measurement), []).append(one)
         except InputError as error:
             print(error, file=sys.stderr)
     return found
 
 
-def _measurement(
+def judge_measurement(
     store: Store,
     judge: Checker,
     bucket: str,

@@ -43,6 +43,7 @@ def summary(outcome: Outcome, *without: str) -> dict[str, object]:
         "flags": {FLAG_NAMES[flag]: count for flag, count in sorted(outcome.flags.items())},
         "seconds": round(outcome.seconds, 3),
         "message": outcome.message,
+        **outcome.deliveries,
     }
     return {name: value for name, value in {**values, "tables": tables}.items() if name not in without}
 

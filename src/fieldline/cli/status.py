@@ -15,7 +15,7 @@ from ..patterns import expand
 from ..settings import Settings
 from ..sources.memory import FileSeen, Memory, TableSeen
 from ..sources.memory import key as file_key
-from .jobs import load_settings
+from .configured import load_settings
 from .show import span, table
 
 _COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "gone": "31", "trouble": "31"}

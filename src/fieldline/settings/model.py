@@ -106,6 +106,41 @@ class Influxdb(Section):
     bucket: Bucket | None = Field(
         default=None, description="used instead of `defaults.bucket` when `store` is influxdb"
     )
+    buckets: dict[str, Bucket] = Field(
+        default={}, description="bucket of a table -> bucket of the server; the free plan has two in all"
+    )
+    plan: Literal["any", "free"] = Field(
+        default="any", description="limits that are kept to; free: 5 MB in five minutes"
+    )
+    columns: int | None = Field(
+        default=None, ge=10, le=10000, description="columns that a measurement may have (Serverless 200, v3 Core 500)"
+    )
+    flags: Literal["beside", "apart"] = Field(
+        default="beside", description="apart: in a measurement of their own, `<measurement>_flags`"
+    )
+    timeout_seconds: int = Field(default=30, ge=1, le=600, description="how long an answer may take [s]")
+
+
+class Outbox(Section):
+    """Rows that wait on this machine until InfluxDB takes them."""
+
+    seconds: int = Field(default=120, ge=1, le=86400, description="how long the deliveries of one run may take [s]")
+    newest_first: bool = Field(
+        default=False, description="after an outage, send what is new before what waited (and again in its turn)"
+    )
+    megabytes: int = Field(
+        default=2000, ge=1, le=1_000_000, description="how much may wait; beyond it the oldest rows are deleted"
+    )
+    days: Days | None = Field(default=None, description="how long rows may wait; null: for ever")
+
+
+class Archive(Section):
+    """The bytes of the loggers' files as they were read, compressed."""
+
+    keep_days: Days | None = Field(default=90, description="days that they are kept; null: for ever")
+    megabytes: int | None = Field(
+        default=5000, ge=1, le=10_000_000, description="how much is kept, the newest of it; null: any amount"
+    )
 
 
 class Grafana(Section):
@@ -208,6 +243,8 @@ class Settings(Section):
     )
     store: Literal["embedded", "influxdb"] = Field(default="embedded", description="where rows are kept")
     influxdb: Influxdb = Influxdb()
+    outbox: Outbox = Outbox()
+    archive: Archive = Archive()
     grafana: Grafana = Grafana()
     defaults: Defaults = Defaults()
     unknown: Unknown = Field(default="load", description="what happens to a TOA5 table that no driver knows")

@@ -51,6 +51,7 @@ CREATE = (
 )
 BUCKETS = sql("SELECT name, keep_days FROM {table} ORDER BY name", table=(STORE, CATALOG, "buckets"))
 ADD_BUCKET = sql("INSERT INTO {table} VALUES (?, ?)", table=(STORE, CATALOG, "buckets"))
+SET_DAYS = sql("UPDATE {table} SET keep_days = ? WHERE name = ?", table=(STORE, CATALOG, "buckets"))
 MEASUREMENTS = sql(
     "SELECT DISTINCT measurement FROM {table} WHERE bucket = ? ORDER BY ALL", table=(STORE, CATALOG, "fields")
 )

@@ -133,6 +133,12 @@ class Embedded:
             table = catalog.look_up(cursor, bucket, measurement)
             return {column.field.name: column.field for column in table.columns} if table else {}
 
+    def retain(self, bucket: str, keep_days: int | None) -> None:
+        """See `ports.Store`."""
+        with self._writing(f"to change the bucket {bucket!r}") as cursor:
+            self._known(cursor, bucket, "")
+            cursor.execute(catalog.SET_DAYS, [keep_days, bucket])
+
     def expire(self, now: pd.Timestamp) -> int:
         """See `ports.Store`. With nothing to delete this is one look at the statistics of each table."""
         limits = {bucket: _ns(now) - days * DAY for bucket, days in self.buckets().items() if days is not None}

@@ -78,6 +78,10 @@ class Lazy:
         """See ports.Store."""
         return self._opened().fields(bucket, measurement)
 
+    def retain(self, bucket: str, keep_days: int | None) -> None:
+        """See ports.Store."""
+        self._opened().retain(bucket, keep_days)
+
     def expire(self, now: pd.Timestamp) -> int:
         """See ports.Store."""
         return self._opened().expire(now)

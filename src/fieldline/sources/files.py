@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from ..clock import fixed_offset
 from ..errors import InputError
 from ..ports import Batch, Field
 from ..readers.header import LINES, Header, parse, starts_header
-from ..tables import Layout, Planner, build
+from ..tables import DataTable, Layout, Planner, build
+from .archive import Archive
 from .memory import FileSeen, Memory, TableSeen, digest
 from .pieces import NotNow, Piece, Place, advance, changed, continues, read_piece
 from .quarantine import Quarantine
@@ -69,6 +71,7 @@ class LoggerFile:
     replaced: whether the file is not the one read before.
     known: the rows that the store has of a range of time (both ends included), with RECORD; None: it can't be asked.
     flagged: gives rows on their way to the store their flags; None: they get none.
+    archive: keeps the bytes that were read; None: they are not kept.
     """
 
     path: Path
@@ -78,6 +81,7 @@ class LoggerFile:
     memory: Memory
     known: Callable[[Layout, pd.Timestamp, pd.Timestamp], pd.DataFrame] | None = None
     flagged: Callable[[Layout, pd.DataFrame], pd.DataFrame] | None = None
+    archive: Archive | None = None
     tallies: dict[str, Tally] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     replaced: bool = False
@@ -216,10 +220,7 @@ class LoggerFile:
         if piece.place.header or starts_header(piece.data[:40]):
             return piece.place.header
         table = self.planner.headerless(self.path)
-        if table is None:
-            return None
-        empty = ("",) * len(table.names)
-        return Header(table.station.strip("*"), "", "", "", "", "", self.path.stem, table.names, empty, empty)
+        return made_up(table, self.path) if table else None
 
     def _batch(self, path: Path, seen: FileSeen, block: Block, place: Place) -> Batch:
         from ..readers import toa5
@@ -241,12 +242,14 @@ class LoggerFile:
                 setattr(one, name, getattr(one, name) + count)
         tally.newest = _stamp(after.newest)
         new = len(frame)
+        span = (int(frame.index.min().value), int(frame.index.max().value)) if new else (None, None)
         if self.flagged is not None:
             frame = self.flagged(layout, frame)
             tally.judge(frame)
 
         def done() -> None:
             self.quarantine.add(layout.name, path, bad)  # before the place moves on: rather twice than never
+            self._keep_bytes(path, block, place.lines, *span)
             seen.place, seen.tables[layout.name], seen.changed = place, after, time.time()
             seen.trouble, seen.replaced = "", self.replaced
             self.memory.save(self.path, seen, [digest(row.text) for row in bad])
@@ -254,6 +257,15 @@ class LoggerFile:
             tally.seconds += time.monotonic() - began
 
         return Batch(layout.bucket, layout.measurement, frame, layout.tags, layout.units, done)
+
+    def _keep_bytes(self, path: Path, block: Block, head: bytes, first: int | None, last: int | None) -> None:
+        """Put what was read into the archive, under the next number. head: the header's lines; first, last: stamps."""
+        if self.archive is None:
+            return
+        number, today = self.memory.archived(self.archive) + 1, datetime.now(UTC).date()
+        header = block.header
+        self.archive.add(header.station, header.table, path, number, block.line, head, block.body, first, last, today)
+        self.memory.keep_notes(archived=str(number))
 
     def _tally(self, layout: Layout) -> Tally:
         if layout.name not in self.tallies:
@@ -363,6 +375,12 @@ class LoggerFile:
             parse((left + tail).splitlines(keepends=True), str(self.path), seen.place.line)
         if tail:
             self.notes.append(f"the last line has no line end yet ({len(tail)} bytes): it is read when it has one")
+
+
+def made_up(table: type[DataTable], path: Path) -> Header:
+    """The header of a file that has none, as its class declares it."""
+    empty = ("",) * len(table.names)
+    return Header(table.station.strip("*"), "", "", "", "", "", path.stem, table.names, empty, empty)
 
 
 def _nanoseconds(times: pd.Index) -> npt.NDArray[np.int64]:

@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..ledger import Damaged, Ledger, check, proof, set_aside
 from ..ports import Kind
 from ..readers.header import parse
+from .archive import Archive
 from .pieces import Place
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Memory:
     """
 
     def __init__(self, path: Path | None, *, frozen: bool = False, more: str = "") -> None:
-        """Open or make the file at `path`; `frozen`: never write to it (a dry run). more: the schema of its other tables.
+        """Open or make the file at `path`; `frozen`: never write to it (a dry run). more: other tables.
 
         Raises: Unreachable, when it can't be opened now.
         """
@@ -127,6 +128,11 @@ class Memory:
         with self.ledger.reading() as db:
             found = db.execute("SELECT 1 FROM aside WHERE path = ? AND line = ?", (key(path), line))
             return found.fetchone() is not None
+
+    def archived(self, archive: Archive) -> int:
+        """The number under which bytes were last kept."""
+        known = self.note("archived")
+        return archive.newest() if known is None else int(known)
 
     def add_runs(self, time: int, rows: Sequence[dict[str, Any]]) -> None:
         """Keep what became of the jobs of one run until the store takes it. time: nanoseconds since 1970, UTC."""

@@ -1,0 +1,157 @@
+"""The outbox in a run: what waits is sent, flags that were made without the server are made again, and it is told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..ledger import set_aside
+from ..manager import Outcome, run
+from ..outbox import SCHEMA, Delivery, Outbox
+from ..ports import Store
+from ..settings import Settings
+from ..sources.archive import Archive
+from ..sources.memory import Memory
+from .configured import checker
+from .stores import open_outbox, open_store, with_flags_apart
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The store that a verb writes to, and what is remembered. outbox: before a store that is elsewhere."""
+
+    settings: Settings
+    project: Path
+    memory: Memory
+    store: Store
+    outbox: Outbox | None
+
+    def deliver(self) -> Outcome | None:
+        """Send what waits; None: nothing had to be sent."""
+        return deliver(self) if self.outbox is not None else None
+
+
+@contextmanager
+def opened(options: argparse.Namespace, settings: Settings, newest_first: bool = False) -> Iterator[Opened]:
+    """The store for a verb that a person called: it takes as long as it takes."""
+    memory = Memory(settings.home / "state.db", more=SCHEMA)
+    outbox = None
+    if settings.store == "influxdb":
+        outbox = open_outbox(settings, memory.ledger, hurried=False, newest_first=newest_first)
+    store = with_flags_apart(outbox, settings) if outbox else open_store(settings)
+    try:
+        yield Opened(settings, options.project, memory, store, outbox)
+    finally:
+        store.close()
+        memory.close()
+        if memory.ledger.damaged:
+            log.warning("the state is damaged; it was set aside as %s", set_aside(settings.home / "state.db"))
+
+
+def deliver(work: Opened) -> Outcome:
+    """Send what waits, judge again what was judged without the server; return what became of it."""
+    [outcome] = run([("outbox", [lambda outcome: _deliver(work, outcome)])])
+    return outcome
+
+
+def _deliver(work: Opened, outcome: Outcome) -> None:
+    assert work.outbox is not None
+    queue = work.outbox.queue
+    done = work.outbox.finish()
+    if not queue.depth().rows and queue.unjudged():
+        again = _judge_again(work)
+        done = Delivery(
+            done.rows + again.rows,
+            done.dead + again.dead,
+            done.requests + again.requests,
+            again.stopped,
+            again.failed,
+            [*done.notes, *again.notes],
+        )
+    depth = queue.depth()
+    outcome.notes += done.notes
+    outcome.deliveries = {"delivered": done.rows, "waiting": depth.rows, "refused": done.dead}
+    if done.dead:
+        outcome.notes.append(f"{done.dead:,} rows were refused and are set aside: see them with `fieldline outbox`")
+    if not depth.rows:
+        _mark(work)
+    elif done.failed:
+        outcome.ok = False
+        outcome.message = f"{depth.rows:,} rows wait in the outbox, none is lost: {done.stopped}"
+    else:
+        outcome.notes.append(f"{depth.rows:,} rows wait in the outbox: {done.stopped}")
+
+
+def _judge_again(work: Opened) -> Delivery:
+    """Make flags again where the server could not be asked for the rows beside them."""
+    import pandas as pd
+
+    from .recheck import declared_tables, judge_measurement
+
+    assert work.outbox is not None
+    tables, store = declared_tables(work.project), work.store
+    judge = checker(work.settings, work.project, store)
+    for bucket, measurement, start, stop in work.outbox.queue.unjudged():
+        begin, end = (pd.Timestamp(max(0, at), tz="UTC") for at in (start, stop))
+        classes = tables.get((bucket, measurement), [])
+        rows, _ = judge_measurement(store, judge, bucket, measurement, classes, begin, end + pd.Timedelta(1, "us"))
+        log.info("%s.%s: %s rows judged again, now that the server can be asked", bucket, measurement, f"{rows:,}")
+        work.outbox.queue.judged(bucket, measurement)
+    return work.outbox.finish()
+
+
+def _mark(work: Opened) -> None:
+    """Remember, outside of the ledger, up to which number the archive's rows are where they belong."""
+    number = work.memory.note("archived")
+    path = work.settings.home / "delivered.json"
+    text = json.dumps({"archived": int(number or -1)})
+    if number is None or (path.exists() and path.read_text(encoding="utf-8") == text):
+        return
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def delivered(home: Path) -> int:
+    """The number up to which the archive's rows are where they belong; -1: nobody knows, or none.
+
+    What stands there is older than the truth at worst: then rows are sent again, which changes nothing.
+    """
+    try:
+        return int(json.loads((home / "delivered.json").read_text(encoding="utf-8"))["archived"])
+    except FileNotFoundError:
+        return -1
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("delivered.json can't be read (%r): everything in the archive is sent again", error)
+        return -1
+
+
+def rebuild(work: Opened, archive: Archive, outcome: Outcome) -> None:
+    """After the loss of the ledger: put the archive's rows that were not delivered back into the outbox."""
+    import functools
+
+    from ..manager import pump
+    from .replay import replay
+
+    after = delivered(work.settings.home)
+    if archive.newest() <= after:
+        return
+    judge = functools.cache(lambda: checker(work.settings, work.project, work.store))
+    source = replay(archive, work.settings, work.project, work.store, judge, outcome.notes, after=after)
+    pump(source, work.store, work.memory.ledger.together)
+    rows = sum(source.rows.values())
+    outcome.notes.append(f"the state was lost: {rows:,} rows of the raw archive are sent, perhaps again")
+    log.warning("%s", outcome.notes[-1])
+    work.memory.keep_notes(rebuilt=datetime.now(UTC).isoformat(timespec="seconds"))

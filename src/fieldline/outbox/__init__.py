@@ -1,0 +1,32 @@
+"""Store and forward: rows are safe on this machine at once, and at the store as soon as it takes them.
+
+queue.py    what waits, and what was refused, in the ledger of the home
+courier.py  takes it to the carrier; back-off, limits, halving
+box.py      the Sink around the carrier, and what it knows of rows that are on their way
+ballast.py  room for the day on which the disk is full
+
+The same class serves a collector that writes to InfluxDB and a device that publishes: whatever is a ports.Carrier.
+"""
+
+from __future__ import annotations
+
+from .ballast import Ballast
+from .box import Cap, Outbox, Remote
+from .courier import Courier, Delivery, Policy, Trouble
+from .queue import SCHEMA, Depth, Line, Queue, Waiting
+
+__all__ = [
+    "SCHEMA",
+    "Ballast",
+    "Cap",
+    "Courier",
+    "Delivery",
+    "Depth",
+    "Line",
+    "Outbox",
+    "Policy",
+    "Queue",
+    "Remote",
+    "Trouble",
+    "Waiting",
+]

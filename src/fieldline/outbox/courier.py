@@ -1,0 +1,377 @@
+"""Takes parcels from the queue to the carrier: in order, within the limits of time and plan, smaller where refused.
+
+An answer decides what becomes of a parcel: stored, it leaves the queue; the server away or angry, it stays and the next
+try waits, longer each time; refused, it is halved until the bad lines stand alone, which are set aside with the
+server's reason. Nothing is given up because it was tried often.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from ..errors import Denied, Rejected, TooLarge, Unreachable
+from ..ledger import Full
+from ..parcels import pack, unpack
+from ..ports import Carrier
+from .ballast import Ballast
+from .queue import Queue, Waiting
+
+log = logging.getLogger(__name__)
+
+WINDOW = 300.0  # [s] in which a plan allows so many bytes
+_FIRST, _LONGEST = 10.0, 600.0  # [s] wait after the first failure, and at most: a run or two are passed over
+_PATIENCE = 3600.0  # [s] the longest wait that a server may ask for; a longer one means that the clock was set back
+_TRIES = 3  # in one run, after something was delivered or when the server says how long to wait
+_POLL = 0.1  # [s] until the queue is looked at again while files are still read
+_DAY = 86_400.0  # [s]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How parcels are delivered.
+
+    seconds: how long the deliveries of a run may take; None: until all is delivered. window_bytes: what the plan takes
+    in five minutes, uncompressed. newest_first: what this run read goes ahead of what waited before (and once more in
+    its turn, so that an older row never replaces a newer one). most_rows, most_bytes: of one request.
+    """
+
+    seconds: float | None = None
+    window_bytes: int | None = None
+    newest_first: bool = False
+    most_rows: int = 5_000
+    most_bytes: int = 5_000_000
+
+
+@dataclass
+class Delivery:
+    """What became of the deliveries of a run. dead: rows refused for good. stopped: why rows still wait.
+
+    failed: whether somebody should look, or at least the next run must do better.
+    """
+
+    rows: int = 0
+    dead: int = 0
+    requests: int = 0
+    stopped: str = ""
+    failed: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Trouble:
+    """What is remembered of failures from run to run. Times: seconds since 1970."""
+
+    failures: int = 0
+    not_before: float = 0.0
+    since: float = 0.0
+    message: str = ""
+    to: str = ""
+
+    @classmethod
+    def of(cls, queue: Queue) -> Trouble:
+        """As the last run left it."""
+        return cls(**json.loads(queue.ledger.note("delivery") or "{}"))
+
+    def keep(self, queue: Queue) -> None:
+        """Remember it."""
+        queue.ledger.keep_notes(delivery=json.dumps(asdict(self)))
+
+
+class _Stop(Exception):
+    """No more deliveries in this run; the words say why."""
+
+
+class Courier:
+    """Delivers what waits in `queue`, and what comes until `ended`.
+
+    carrier: makes the carrier when there is something to deliver. to: what tells this destination from another, the
+    token included; after a change nobody waits. now: seconds since 1970. pause: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        carrier: Callable[[], Carrier],
+        policy: Policy,
+        *,
+        to: str = "",
+        now: Callable[[], float] = time.time,
+        pause: Callable[[float], object] = time.sleep,
+        ended: Callable[[], bool] = lambda: True,
+        cancelled: Callable[[], bool] = lambda: False,
+        ballast: Ballast | None = None,
+    ) -> None:
+        self.queue, self.policy, self.result = queue, policy, Delivery()
+        self._make, self._to, self._now, self._pause = carrier, to, now, pause
+        self._ended, self._cancelled = ended, cancelled
+        self._ballast = ballast or Ballast(None)
+        self._deadline = None if policy.seconds is None else time.monotonic() + policy.seconds
+        self._most_bytes, self._tries = policy.most_bytes, 0
+        self._trouble = Trouble.of(queue)
+        self._ahead = queue.newest_number()  # parcels up to here were there before, or have gone ahead
+
+    def work(self) -> Delivery:
+        """Deliver until nothing waits, or until it must stop; return what became of it.
+
+        Raises: Damaged; Unreachable, when the queue itself can't be used.
+        """
+        try:
+            while True:
+                first = self.queue.oldest()
+                if first is not None:
+                    self._turn(first)
+                elif self._ended():
+                    break
+                else:
+                    self._pause(_POLL)
+        except _Stop as stop:
+            self.result.stopped = str(stop)
+        return self.result
+
+    def _turn(self, first: Waiting) -> None:
+        """One request, or what it takes to deliver its parts."""
+        if self._cancelled():
+            raise _Stop("stopped")
+        self._look_at_the_clock()
+        try:
+            if self.policy.newest_first:
+                self._send_ahead(first)
+            self._deliver(first)
+        except Full as full:
+            raise _Stop(self._failed(full, 0.0)) from full
+        except Unreachable as error:
+            self._wait_or_stop(error)
+        else:
+            self._recovered()
+
+    def _look_at_the_clock(self) -> None:
+        """Stop when it is too early for the next try, or too late in this run."""
+        trouble, now = self._trouble, self._now()
+        if trouble.to != self._to:  # another server, or another token: nobody has refused it yet
+            self._trouble = trouble = replace(trouble, not_before=0.0, to=self._to)
+        if 0 < trouble.not_before - now < _PATIENCE and not self._tries:
+            self.result.failed = True
+            raise _Stop(f"the next try is in {trouble.not_before - now:.0f} s at the earliest; {trouble.message}")
+        if self._left() <= 0 and self.result.requests:
+            raise _Stop("the time for deliveries of one run is used up; the next run goes on")
+
+    def _left(self) -> float:
+        return float("inf") if self._deadline is None else self._deadline - time.monotonic()
+
+    def _wait_or_stop(self, error: Unreachable) -> None:
+        """After a failure: try again soon, if that may help, or leave the rest to the next run."""
+        trouble = self._trouble
+        own = min(_LONGEST, _FIRST * 2.0 ** min(trouble.failures, 30)) * random.uniform(0.5, 1.0)
+        wait = max(own if error.retry_after is None else 0.0, min(error.retry_after or 0.0, _PATIENCE))
+        words = self._failed(error, 0.0 if isinstance(error, Denied) else wait)
+        hopeful = error.retry_after is not None or self.result.rows
+        if isinstance(error, Denied) or not hopeful or self._tries >= _TRIES or wait > self._left():
+            raise _Stop(words) from error
+        self._tries += 1
+        self._pause(wait)
+
+    def _failed(self, error: Unreachable, wait: float) -> str:
+        """Remember a failure, and say it aloud when it is another one than before."""
+        trouble, now, message = self._trouble, self._now(), str(error)
+        if not trouble.message or trouble.message.splitlines()[0] != message.splitlines()[0]:
+            log.warning("deliveries stop: %s", message)
+        since = trouble.since if trouble.message else now
+        self._trouble = Trouble(trouble.failures + 1, now + wait, since, message, self._to)
+        self._trouble.keep(self.queue)
+        self.result.failed = True
+        return message
+
+    def _recovered(self) -> None:
+        self._tries = 0
+        if self._trouble.message:
+            log.warning("deliveries go on after %.0f min", (self._now() - self._trouble.since) / 60)
+            self._trouble = Trouble(to=self._to)
+            self._trouble.keep(self.queue)
+        self.result.failed = False
+
+    def _send_ahead(self, first: Waiting) -> None:
+        """Deliver what came in this run and leave it in the queue: its turn comes when the older rows are there."""
+        for one in self.queue.behind(self._ahead):
+            if one.number != first.number:
+                self._room(one)
+                self._bucket(one.parcel.bucket)
+                try:
+                    self._send(one)
+                except Rejected as refused:
+                    log.info("refused ahead of its turn: %s", refused)
+            self._ahead = one.number
+
+    def _deliver(self, first: Waiting) -> None:
+        """The oldest parcel, and what follows it to the same bucket, as far as it fits into one request."""
+        room = self._room(first)
+        group = list(self._gather(first, min(room, self._most_bytes)))
+        self._bucket(first.parcel.bucket)
+        if [one for one in group if not self._is_fresh(one)]:
+            return  # what is left of them comes next
+        if len(group) > 1:
+            try:
+                self._send(_merged(group))
+            except Rejected as refused:
+                if isinstance(refused, TooLarge):
+                    self._most_bytes = max(sum(one.parcel.size for one in group) // 2, 1)
+            else:
+                self._commit(lambda: self.queue.done([one.number for one in group]))
+                self.result.rows += sum(one.parcel.rows for one in group)
+                return
+        self._alone(first)
+
+    def _gather(self, first: Waiting, most_bytes: int) -> Iterator[Waiting]:
+        """Parcels in their order; one of another precision ends the group, since a point may stand on both sides."""
+        rows = size = 0
+        for one in self.queue.following(first.parcel.bucket, first.number):
+            rows, size = rows + one.parcel.rows, size + one.parcel.size
+            full = rows > self.policy.most_rows or size > most_bytes
+            if one.number != first.number and (full or one.parcel.precision != first.parcel.precision):
+                return
+            yield one
+
+    def _room(self, first: Waiting) -> int:
+        """How many bytes the plan still takes now; waits for more if need be. Raises: _Stop."""
+        if self.policy.window_bytes is None:
+            return self._most_bytes
+        while True:
+            gone = self.queue.sent_since(self._now() - WINDOW)
+            room = self.policy.window_bytes - sum(size for _, size in gone)
+            if room >= first.parcel.size or not gone:
+                return room
+            wait = gone[0][0] + WINDOW - self._now() + 1
+            text = f"the plan's {self.policy.window_bytes:,} bytes in 5 min are used up"
+            if wait > self._left():
+                raise _Stop(f"{text}; the next run goes on")
+            log.info("%s; waiting %.0f s", text, wait)
+            if text not in self.result.notes:
+                self.result.notes.append(text)
+            self._pause(wait)
+
+    def _bucket(self, name: str) -> None:
+        """Make a bucket that a job wants, before the first rows go to it."""
+        wanted = self.queue.wanted(name)
+        if wanted is None or wanted[1]:
+            return
+        try:
+            self._make().create(name, wanted[0])
+        except Denied as denied:  # perhaps it is there, and the token may only write to it
+            log.info("the bucket %s could not be made, and rows are sent all the same: %s", name, denied)
+        else:
+            self._commit(lambda: self.queue.made(name))
+
+    def _send(self, one: Waiting) -> None:
+        """One request. Raises: Unreachable, Rejected."""
+        self.result.requests += 1
+        if self.policy.window_bytes is not None:
+            self._commit(lambda: self.queue.sent(self._now(), one.parcel.size, WINDOW))
+        try:
+            self._make().deliver(one.parcel)
+        except Denied as denied:
+            if denied.no_bucket and self.queue.wanted(one.parcel.bucket):
+                self._commit(lambda: self.queue.made(one.parcel.bucket, False))  # somebody deleted it: made again
+            raise
+
+    def _is_fresh(self, one: Waiting) -> bool:
+        """Whether every point of a parcel is young enough for its bucket; the others are set aside."""
+        now = self._now()
+        if one.first / 1e9 > now - _DAY:  # no bucket of ours keeps less
+            return True
+        days = self._make().keeps(one.parcel.bucket)
+        if days is None or one.first / 1e9 >= now - days * _DAY:
+            return True
+        from ..lineprotocol import split, time_of
+
+        limit, reason = now - days * _DAY, f"older than the {days} days that the bucket {one.parcel.bucket} keeps"
+        lines = split(unpack(one.parcel))
+        old = [line for line in lines if time_of(line, one.parcel.precision) / 1e9 < limit]
+        young = [line for line in lines if time_of(line, one.parcel.precision) / 1e9 >= limit]
+        self._shrink(one, young, [(old, reason)] if old else [])
+        return not old
+
+    def _alone(self, one: Waiting) -> None:
+        """One parcel, in ever smaller parts where it is refused. What was reached stands when it is cut short."""
+        from ..lineprotocol import split
+
+        parts = [split(unpack(one.parcel))]  # what is left of it, its end first
+        dead: list[tuple[list[bytes], str]] = []
+        stored = 0
+        try:
+            while parts:
+                lines = parts[-1]
+                try:
+                    self._send(_part(one, lines))
+                except Rejected as refused:
+                    parts.pop()
+                    parts += self._smaller(lines, refused, dead)
+                else:
+                    parts.pop()
+                    stored += len(lines)
+                if self._left() <= 0 and parts:
+                    raise _Stop("the time for deliveries of one run is used up; the next run goes on")
+        finally:
+            self._shrink(one, [line for lines in reversed(parts) for line in lines], dead)
+            self.result.rows += stored
+
+    def _smaller(self, lines: list[bytes], refused: Rejected, dead: list[tuple[list[bytes], str]]) -> list[list[bytes]]:
+        """What is tried next of lines that were refused, the first of it last; bad lines go to `dead`."""
+        reason = str(refused)
+        if len(lines) == 1 or (refused.dropped == len(lines) and not isinstance(refused, TooLarge)):
+            dead.append((lines, reason))
+            return []
+        named = {number: why for number, why in refused.named.items() if 0 < number <= len(lines)}
+        if named:
+            for number, why in sorted(named.items()):
+                dead.append(([lines[number - 1]], why))
+            good = [line for number, line in enumerate(lines, 1) if number not in named]
+            return [good] if good else []
+        half = len(lines) // 2
+        return [lines[half:], lines[:half]]
+
+    def _shrink(self, one: Waiting, left: list[bytes], dead: Sequence[tuple[list[bytes], str]]) -> None:
+        """Keep what is left of a parcel, and set aside the lines that were refused for good, each with its reason."""
+        rest = _part(one, left) if left else None
+        gone = [replace(_part(one, lines), reason=reason) for lines, reason in _by_reason(dead)]
+        self._commit(lambda: self.queue.shrink(one.number, rest, gone))
+        for each in gone:
+            self.result.dead += each.parcel.rows
+            log.error("%s rows of %s are set aside: %s", f"{each.parcel.rows:,}", one.measurement, each.reason)
+
+    def _commit(self, change: Callable[[], None]) -> None:
+        """Change the queue, with the ballast's room if the disk is full."""
+        try:
+            change()
+        except Full:
+            if not self._ballast.release():
+                raise
+            log.warning("the disk is full; the ballast was deleted to make room")
+            change()
+
+
+def _by_reason(dead: Sequence[tuple[list[bytes], str]]) -> list[tuple[list[bytes], str]]:
+    found: dict[str, list[bytes]] = {}
+    for lines, reason in dead:
+        found.setdefault(reason, []).extend(lines)
+    return [(lines, reason) for reason, lines in found.items()]
+
+
+def _part(one: Waiting, lines: Sequence[bytes]) -> Waiting:
+    """Some lines of a parcel as a parcel."""
+    from ..lineprotocol import time_of
+
+    times = [time_of(line, one.parcel.precision) for line in lines]
+    parcel = pack(one.parcel.bucket, one.parcel.precision, b"".join(lines), len(lines))
+    return replace(one, parcel=parcel, first=min(times), last=max(times))
+
+
+def _merged(group: Sequence[Waiting]) -> Waiting:
+    """Parcels of one bucket as one; many small ones would be many requests."""
+    first = group[0]
+    text = b"".join(unpack(one.parcel) for one in group)
+    parcel = pack(first.parcel.bucket, first.parcel.precision, text, sum(one.parcel.rows for one in group))
+    return replace(first, parcel=parcel)

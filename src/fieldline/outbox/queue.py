@@ -1,0 +1,284 @@
+"""The rows that wait, and those that were refused for good: tables in the ledger of the home.
+
+Parcels leave in the order in which they came, bucket by bucket. Triggers keep the totals, so that a deep queue costs no
+more than a shallow one; each row carries a check sum, so that a flipped bit of the disk is never sent as a value.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..ledger import Ledger, proof
+from ..ports import Field, Parcel
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, measurement TEXT,
+    precision TEXT, first INTEGER, last INTEGER, rows INTEGER, size INTEGER, kept REAL, reason TEXT, proof INTEGER,
+    body BLOB);
+CREATE INDEX IF NOT EXISTS outbox_reason ON outbox (reason);
+CREATE INDEX IF NOT EXISTS outbox_bucket ON outbox (reason, bucket);
+CREATE INDEX IF NOT EXISTS outbox_times ON outbox (reason, bucket, measurement, last, first);
+CREATE TABLE IF NOT EXISTS totals (dead INTEGER PRIMARY KEY, parcels INTEGER, rows INTEGER, bytes INTEGER);
+INSERT OR IGNORE INTO totals VALUES (0, 0, 0, 0), (1, 0, 0, 0);
+CREATE TRIGGER IF NOT EXISTS outbox_came AFTER INSERT ON outbox BEGIN UPDATE totals SET parcels = parcels + 1,
+    rows = rows + new.rows, bytes = bytes + length(new.body) WHERE dead = (new.reason <> ''); END;
+CREATE TRIGGER IF NOT EXISTS outbox_went AFTER DELETE ON outbox BEGIN UPDATE totals SET parcels = parcels - 1,
+    rows = rows - old.rows, bytes = bytes - length(old.body) WHERE dead = (old.reason <> ''); END;
+CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, keep_days INTEGER, made INTEGER);
+CREATE TABLE IF NOT EXISTS unjudged (bucket TEXT, measurement TEXT, start INTEGER, stop INTEGER,
+    PRIMARY KEY (bucket, measurement, start, stop));
+CREATE TABLE IF NOT EXISTS sent (time REAL, size INTEGER);
+CREATE TABLE IF NOT EXISTS fields (bucket TEXT, measurement TEXT, name TEXT, kind TEXT, tag INTEGER,
+    PRIMARY KEY (bucket, measurement, name));
+CREATE TABLE IF NOT EXISTS series (bucket TEXT, digest BLOB, PRIMARY KEY (bucket, digest)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A parcel of one measurement in the outbox. first, last: its oldest and newest point [ns UTC]; kept: since when.
+
+    number: its place in the order, 0 before it has one. reason: why it was refused for good; empty while it waits.
+    """
+
+    parcel: Parcel
+    measurement: str
+    first: int
+    last: int
+    kept: float
+    number: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much there is. bytes: as it lies on the disk, compressed."""
+
+    parcels: int
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """All parcels of a measurement with one fate. kept: since when the first is there; first, last: points [ns UTC]."""
+
+    bucket: str
+    measurement: str
+    reason: str
+    parcels: int
+    rows: int
+    bytes: int
+    number: int
+    kept: float
+    first: int
+    last: int
+
+
+class Queue:
+    """The outbox's tables in `ledger`; every change is durable when a method returns.
+
+    Every method raises Full, Damaged or Unreachable where the file can't be read or changed.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def add(self, waiting: Iterable[Waiting]) -> None:
+        """Put parcels at the end."""
+        with self.ledger.transaction() as db:
+            for one in waiting:
+                db.execute("INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(one))
+
+    def get(self, number: int) -> Waiting | None:
+        """A parcel; None: it is not there. Raises: Damaged, when it is not what was put in."""
+        with self.ledger.reading() as db:
+            found = db.execute("SELECT * FROM outbox WHERE id = ?", (number,)).fetchone()
+        if found is None:
+            return None
+        number, bucket, measurement, precision, first, last, rows, size, kept, reason, _, body = found
+        one = Waiting(Parcel(bucket, precision, body, rows, size), measurement, first, last, kept, number, reason)
+        if _values(one) != list(found[1:]):
+            raise self.ledger.found_damage(f"a damaged parcel (number {number} of the outbox)")
+        return one
+
+    def oldest(self) -> Waiting | None:
+        """What came first of all that waits."""
+        return self._next("SELECT id FROM outbox WHERE reason = '' ORDER BY id LIMIT 1", ())
+
+    def newest_number(self) -> int:
+        """The number of what came last of all that waits; 0: nothing waits."""
+        with self.ledger.reading() as db:
+            (number,) = db.execute("SELECT max(id) FROM outbox WHERE reason = ''").fetchone()
+        return number or 0
+
+    def following(self, bucket: str, number: int) -> Iterator[Waiting]:
+        """What waits for a bucket, from `number` on, in order."""
+        query = "SELECT id FROM outbox WHERE reason = '' AND bucket = ? AND id >= ? ORDER BY id LIMIT 1"
+        while (one := self._next(query, (bucket, number))) is not None:
+            yield one
+            number = one.number + 1
+
+    def behind(self, number: int) -> list[Waiting]:
+        """All that waits behind `number`, in order."""
+        return self._all("SELECT id FROM outbox WHERE reason = '' AND id > ? ORDER BY id", (number,))
+
+    def between(self, bucket: str, measurement: str, start: int, end: int) -> list[Waiting]:
+        """What waits with points of a measurement from `start` to `end` [ns UTC, both included], in order."""
+        query = (
+            "SELECT id FROM outbox WHERE reason = '' AND bucket = ? AND measurement = ? AND last >= ? AND first <= ?"
+            " ORDER BY id"
+        )
+        return self._all(query, (bucket, measurement, start, end))
+
+    def of(self, bucket: str, measurement: str) -> list[Waiting]:
+        """All that waits of a measurement, in order."""
+        query = "SELECT id FROM outbox WHERE reason = '' AND bucket = ? AND measurement = ? ORDER BY id"
+        return self._all(query, (bucket, measurement))
+
+    def numbers(self, dead: bool) -> list[int]:
+        """The numbers of all that waits, or of all that was refused."""
+        query = "SELECT id FROM outbox WHERE (reason <> '') = ? ORDER BY id"
+        with self.ledger.reading() as db:
+            return [number for (number,) in db.execute(query, (dead,)).fetchall()]
+
+    def _all(self, query: str, values: Sequence[object]) -> list[Waiting]:
+        with self.ledger.reading() as db:
+            numbers = [number for (number,) in db.execute(query, values).fetchall()]
+        return [one for number in numbers if (one := self.get(number)) is not None]
+
+    def _next(self, query: str, values: Sequence[object]) -> Waiting | None:
+        with self.ledger.reading() as db:
+            found = db.execute(query, values).fetchone()
+        return self.get(found[0]) if found else None
+
+    def depth(self, dead: bool = False) -> Depth:
+        """How much waits, or how much was refused."""
+        with self.ledger.reading() as db:
+            found = db.execute("SELECT parcels, rows, bytes FROM totals WHERE dead = ?", (dead,)).fetchone()
+        return Depth(*found)
+
+    def overview(self) -> list[Line]:
+        """What there is, a line for each measurement and each reason."""
+        with self.ledger.reading() as db:
+            found = db.execute(
+                "SELECT bucket, measurement, reason, count(*), sum(rows), sum(length(body)), min(id), min(kept),"
+                " min(first), max(last) FROM outbox GROUP BY reason, bucket, measurement ORDER BY min(id)"
+            ).fetchall()
+        return [Line(*values) for values in found]
+
+    def done(self, numbers: Iterable[int]) -> None:
+        """Forget parcels: they are stored where they belong, or a person wants them gone."""
+        with self.ledger.transaction() as db:
+            db.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
+
+    def shrink(self, number: int, left: Waiting | None, dead: Iterable[Waiting]) -> None:
+        """Put what is left of a parcel in its place, and the lines of it that were refused beside it."""
+        with self.ledger.transaction() as db:
+            self.add(dead)
+            db.execute("DELETE FROM outbox WHERE id = ?", (number,))
+            if left is not None:
+                db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (number, *_values(left)))
+
+    def revive(self, numbers: Iterable[int]) -> int:
+        """Let refused parcels wait again, at the end; return how many rows."""
+        with self.ledger.transaction():
+            found = [one for number in numbers if (one := self.get(number)) is not None and one.reason]
+            self.add(replace(one, reason="") for one in found)
+            self.done(one.number for one in found)
+        return sum(one.parcel.rows for one in found)
+
+    def trim(self, most_bytes: int, kept_since: float) -> tuple[int, float]:
+        """Delete what is over the cap, oldest first; return how many rows, and since when the last of them waited.
+
+        Args:
+            kept_since: what waits from before then is too old. [s since 1970]
+        """
+        rows, kept = 0, 0.0
+        with self.ledger.transaction() as db:
+            while True:
+                found = db.execute("SELECT id, rows, kept FROM outbox WHERE reason = '' ORDER BY id LIMIT 1").fetchone()
+                if found is None or (self.depth().bytes <= most_bytes and found[2] >= kept_since):
+                    return rows, kept
+                db.execute("DELETE FROM outbox WHERE id = ?", (found[0],))
+                rows, kept = rows + found[1], found[2]
+
+    def want(self, bucket: str, keep_days: int | None) -> None:
+        """Remember that a bucket is to be made before rows are sent to it."""
+        if self.wanted(bucket) is None:
+            with self.ledger.transaction() as db:
+                db.execute("INSERT INTO buckets VALUES (?, ?, 0)", (bucket, keep_days))
+
+    def wanted(self, bucket: str) -> tuple[int | None, bool] | None:
+        """How many days a bucket is to keep rows, and whether it is there; None: nobody wanted it."""
+        with self.ledger.reading() as db:
+            found = db.execute("SELECT keep_days, made FROM buckets WHERE name = ?", (bucket,)).fetchone()
+        return (found[0], bool(found[1])) if found else None
+
+    def made(self, bucket: str, there: bool = True) -> None:
+        """Remember that a bucket is there, or is not any more."""
+        with self.ledger.transaction() as db:
+            db.execute("UPDATE buckets SET made = ? WHERE name = ?", (there, bucket))
+
+    def forget_server(self) -> None:
+        """Another server has other buckets, and other fields in them."""
+        with self.ledger.transaction() as db:
+            db.execute("UPDATE buckets SET made = 0")
+            db.execute("DELETE FROM fields")
+            db.execute("DELETE FROM series")
+
+    def sent(self, time: float, size: int, window: float) -> None:
+        """Remember that so many bytes went out, for as long as a window of the plan's limit lasts."""
+        with self.ledger.transaction() as db:
+            db.execute("DELETE FROM sent WHERE time <= ? OR time > ?", (time - window, time))
+            db.execute("INSERT INTO sent VALUES (?, ?)", (time, size))
+
+    def sent_since(self, time: float) -> list[tuple[float, int]]:
+        """When how many bytes went out, oldest first."""
+        with self.ledger.reading() as db:
+            return db.execute("SELECT time, size FROM sent WHERE time > ? ORDER BY time", (time,)).fetchall()
+
+    def judge_later(self, bucket: str, measurement: str, start: int, stop: int) -> None:
+        """Remember a range of time [ns UTC] whose flags were made without the rows that only the server has."""
+        with self.ledger.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO unjudged VALUES (?, ?, ?, ?)", (bucket, measurement, start, stop))
+
+    def unjudged(self) -> list[tuple[str, str, int, int]]:
+        """These ranges, one a measurement."""
+        query = "SELECT bucket, measurement, min(start), max(stop) FROM unjudged GROUP BY bucket, measurement"
+        with self.ledger.reading() as db:
+            return db.execute(query).fetchall()
+
+    def judged(self, bucket: str, measurement: str) -> None:
+        """Forget them: the flags are right now."""
+        with self.ledger.transaction() as db:
+            db.execute("DELETE FROM unjudged WHERE bucket = ? AND measurement = ?", (bucket, measurement))
+
+    def fields(self, bucket: str, measurement: str) -> dict[str, Field]:
+        """What is known of the fields and tags of a measurement without asking the server; empty: nothing yet."""
+        query = "SELECT name, kind, tag FROM fields WHERE bucket = ? AND measurement = ? ORDER BY rowid"
+        with self.ledger.reading() as db:
+            found = db.execute(query, (bucket, measurement)).fetchall()
+        return {name: Field(name, kind, "", bool(tag)) for name, kind, tag in found}
+
+    def add_fields(self, bucket: str, measurement: str, fields: Iterable[Field]) -> None:
+        """Remember fields and tags; what is known of one already stays."""
+        with self.ledger.transaction() as db:
+            values = [(bucket, measurement, one.name, one.kind, one.tag) for one in fields]
+            db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?, ?)", values)
+
+    def add_series(self, bucket: str, digests: Iterable[bytes]) -> int:
+        """Remember series by what tells them apart; return how many the bucket has by now."""
+        with self.ledger.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO series VALUES (?, ?)", [(bucket, one) for one in digests])
+            (count,) = db.execute("SELECT count(*) FROM series WHERE bucket = ?", (bucket,)).fetchone()
+            return int(count)
+
+
+def _values(one: Waiting) -> list[object]:
+    """A parcel as a row without its number. Of the body, which is long, only its own check sum goes into the row's."""
+    parcel = one.parcel
+    values = [parcel.bucket, one.measurement, parcel.precision, one.first, one.last, parcel.rows, parcel.size, one.kept]
+    return [*values, one.reason, proof((*values, one.reason, zlib.crc32(parcel.body))), parcel.body]
