@@ -568,7 +568,7 @@ def same_org(facade, words):
 
 
 def get_buckets(facade, rights, query, _body, _name):
-    """Paging: limit (20, at most 100) and offset.
+    """Paging: limit (20, at most 100), and offset or after (an id; what comes behind it).
 
     Assumed: a name that is not there is 404 when the organisation is given, and an empty list when it is not; both
     are reported, so a client must take both.
@@ -581,6 +581,9 @@ def get_buckets(facade, rights, query, _body, _name):
             raise problem(404, f'bucket "{query["name"]}" not found')
     if "id" in query:
         found = [bucket for bucket in found if bucket["id"] == query["id"]]
+    if "after" in query:
+        ids = [bucket["id"] for bucket in found]
+        found = found[ids.index(query["after"]) + 1 :] if query["after"] in ids else []
     offset, limit = int(query.get("offset", 0)), int(query.get("limit", 20))
     if not 1 <= limit <= 100:
         raise problem(400, "limit must be between 1 and 100")
@@ -916,8 +919,7 @@ def throttle(facade, size):
 def added(facade, bucket, body):
     """The columns of each measurement after this write. Assumed: the words of the limit; nothing is written then."""
     table = {}
-    for line in lines.split(body):
-        name, keys = lines.columns(line)
+    for name, keys in lines.tables(body):
         known = table.setdefault((bucket, name), facade.columns.get((bucket, name), set()))
         if not keys <= known:
             table[bucket, name] = known | keys
@@ -970,7 +972,7 @@ def malformed(facade, body, precision):
 def store_oss2(facade, bucket, body, precision, _query):
     """Known (Go source, reports): a line that can't be read: 400 and nothing is stored. A conflict of types or a point
     beyond retention: 422, the rest is stored. No point at all: 400. A new field with two types in one body: 500."""
-    if not lines.split(body):
+    if not body.strip():
         raise problem(400, "writing requires points")
     bad = malformed(facade, body, precision)
     if bad:
@@ -986,7 +988,7 @@ def store_oss2(facade, bucket, body, precision, _query):
 def store_cloud(facade, bucket, body, precision, _query):
     """Known (API document): a line that can't be read: 400 and nothing is stored; all else is 204, whatever becomes of
     the points later."""
-    if not lines.split(body):
+    if not body.strip():
         raise problem(400, "writing requires points")
     bad = malformed(facade, body, precision)
     if bad:
@@ -997,8 +999,10 @@ def store_cloud(facade, bucket, body, precision, _query):
 
 def judged(facade, bucket, body, precision):
     """How many lines there are, and those refused; the others are stored."""
+    if not refusal(facade, bucket, body, precision):
+        return 0, []
     items = list(enumerate(lines.split(body), 1))
-    return len(items), refused(facade, bucket, items, precision) if items else []
+    return len(items), refused(facade, bucket, items, precision)
 
 
 def itemised(count, bad):

@@ -3,7 +3,8 @@
 import re
 
 TOKEN = re.compile(rb'\\.|[ "=,\n]|[^\\ "=,\n]+|\\', re.DOTALL)
-STRING = re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
+VALUE = re.compile(rb'(?<!\\)=(?:"(?:\\.|[^"\\])*"|(?:\\.|[^ ,\n\\])*)', re.DOTALL)
+TIME = re.compile(rb" -?\d+[ \r]*$", re.MULTILINE)
 KEY = re.compile(rb"(?:^|,)((?:\\.|[^\\=,])+)=", re.DOTALL)
 SPACE = re.compile(rb"(?:\\.|[^\\ ])+", re.DOTALL)
 
@@ -29,11 +30,15 @@ def split(data):
     return [line for line in lines if line.strip() and not line.lstrip().startswith(b"#")]
 
 
-def columns(line):
-    """The measurement of a line and its tag and field keys, as they are written."""
-    head = SPACE.match(line)
-    if head is None:
-        return b"", set()
-    name, _, tags = head.group().partition(b",")
-    fields = STRING.sub(b"0", line[head.end() :].lstrip(b" "))
+def tables(data):
+    """(measurement, its tag and field keys) of each shape of line in a body, as they are written."""
+    shapes = set(TIME.sub(b"", VALUE.sub(b"=", data)).split(b"\n"))
+    return [table(shape) for shape in sorted(shapes) if shape.strip() and not shape.startswith(b"#")]
+
+
+def table(shape):
+    """The measurement and the keys of a line without values and time."""
+    head = SPACE.match(shape)
+    name, _, tags = (head.group() if head else b"").partition(b",")
+    fields = shape[head.end() if head else 0 :].lstrip(b" ")
     return name, {*KEY.findall(tags), *KEY.findall(fields)}
