@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 
 import faults
-import lines
+from facade import lines
 from servers import ALL, Influxd, Rights, ServerError, VictoriaMetrics, fetch, free_port
 
 
