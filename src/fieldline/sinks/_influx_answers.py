@@ -54,7 +54,7 @@ def series(lines: Iterable[bytes]) -> Iterator[Series]:
             continue
         for result in _results(line):
             for found in result.get("series", ()):
-                yield Series(found.get("tags") or {}, found["columns"], found.get("values", ()))
+                yield Series(found.get("tags") or {}, found.get("columns") or (), found.get("values") or ())
             more = bool(result.get("partial"))
     if more:
         raise Torn("an answer that ends before its last part")
@@ -85,15 +85,21 @@ def kinds(found: Iterable[Series]) -> dict[str, Field]:
     """Fields by name, from SHOW FIELD KEYS."""
     order = list(KINDS)
     known: dict[str, str] = {}
-    for name, kind in (row[:2] for part in found for row in part.values):
+    for name, kind in columns(found, "fieldKey", "fieldType"):
         if kind in KINDS and (name not in known or order.index(kind) > order.index(known[name])):
             known[name] = kind
     return {name: Field(name, KINDS[kind]) for name, kind in known.items()}
 
 
-def column(found: Iterable[Series], name: str | None = None) -> list[Any]:
-    """One column of an answer (None: the first)."""
-    return [row[part.columns.index(name) if name else 0] for part in found for row in part.values]
+def columns(found: Iterable[Series], *names: str) -> list[tuple[Any, ...]]:
+    """Some columns of an answer, row by row; what has them not is left out."""
+    having = [part for part in found if set(names) <= set(part.columns)]
+    return [tuple(row[part.columns.index(name)] for name in names) for part in having for row in part.values]
+
+
+def column(found: Iterable[Series], name: str) -> list[Any]:
+    """One column of an answer."""
+    return [value for (value,) in columns(found, name)]
 
 
 def schema(ask: Ask, measurement: str) -> dict[str, Field]:
@@ -101,7 +107,7 @@ def schema(ask: Ask, measurement: str) -> dict[str, Field]:
     fields = kinds(ask(keys(measurement, "FIELD")))
     if not fields:
         return {}
-    tags = {str(tag): Field(str(tag), "text", "", True) for tag in column(ask(keys(measurement, "TAG")))}
+    tags = {str(tag): Field(str(tag), "text", "", True) for tag in column(ask(keys(measurement, "TAG")), "tagKey")}
     return tags | fields
 
 

@@ -74,6 +74,9 @@ class _OnWire:
             return answer
         raise make_fault(answer, self.wire.place(bucket))
 
+    def _missing(self, bucket: str) -> Denied:
+        return Denied(f"{self.wire.place(bucket)}: found no such bucket.\n  {MAKE_IT}", no_bucket=True)
+
     def _answers(self, bucket: str) -> bool:
         """Whether the bucket can be asked: it is there, whatever else we may not do."""
         try:
@@ -94,6 +97,8 @@ class V1(_OnWire):
 
     def retain(self, bucket: str, days: int | None) -> None:
         """See Buckets."""
+        if bucket not in self._names():
+            raise self._missing(bucket)
         policy = next((row["name"] for row in self._policies(bucket) if row.get("default")), "autogen")
         self._command(
             bucket, f"ALTER RETENTION POLICY {ql.name(policy)} ON {ql.name(bucket)} DURATION {ql.retention(days)}"
@@ -108,7 +113,7 @@ class V1(_OnWire):
         return self._days(bucket)
 
     def _names(self) -> list[str]:
-        return answers.column(self.wire.ask("", "SHOW DATABASES"))
+        return answers.column(self.wire.ask("", "SHOW DATABASES"), "name")
 
     def _days(self, bucket: str) -> int | None:
         policies = self._policies(bucket)
@@ -123,9 +128,9 @@ class V1(_OnWire):
         try:
             self.wire.ask("", statement, "POST")
         except Denied as error:
-            raise Denied(f"{error}\n  Only an administrator may; he can say: {statement}", error.no_bucket) from error
+            raise Denied(f"{error}\n  An administrator can say: {statement}", error.no_bucket) from error
         except Rejected as error:
-            raise Denied(f"{self.wire.place(bucket)}: {error}") from error
+            raise Denied(f"{error}\n  Correct the name of the bucket or `keep_days`.") from error
 
 
 class V2(_OnWire):
@@ -148,10 +153,7 @@ class V2(_OnWire):
         """See Buckets."""
         there = self._find(bucket)
         if there is None:
-            raise Denied(
-                f"{self.wire.place(bucket)}: found no such bucket.\n  {MAKE_IT}",
-                no_bucket=True,
-            )
+            raise self._missing(bucket)
         rules = {"retentionRules": [{"type": "expire", "everySeconds": (days or 0) * DAY}]}
         self._done(self.wire.call("PATCH", f"/api/v2/buckets/{there['id']}", body=rules), bucket)
 
@@ -239,6 +241,8 @@ class V3Core(_OnWire):
             answer = self.wire.call("DELETE", f"{V3}/retention_period", {"db": bucket})
         else:
             answer = self.wire.call("PUT", V3, body={"db": bucket, "retention_period": f"{days}d"})
+        if answer.status == 404 and not self._answers(bucket):
+            raise self._missing(bucket)
         self._done(answer, bucket)
 
     def listed(self) -> dict[str, int | None]:

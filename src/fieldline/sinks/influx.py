@@ -10,13 +10,14 @@ ends, and its own way from frames to lines loses columns. Import this module onl
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPException
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # a run that only delivers what waits must not pay for this i
 
 Product = Literal["v1", "oss2", "cloud", "v3", "dedicated", "unknown"]
 V1_PRECISION: dict[Precision, str] = {"s": "s", "ms": "ms", "us": "u", "ns": "n"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 LINES = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
 
 
@@ -194,8 +196,7 @@ class Influx:
 
     def measurements(self, bucket: str) -> list[str]:
         """See `ports.Store`. Raises: Rejected, when the bucket is not there; Unreachable."""
-        found = self._asker(bucket)("SHOW MEASUREMENTS")
-        return sorted(row[part.columns.index("name")] for part in found for row in part.values)
+        return sorted(answers.column(self._asker(bucket)("SHOW MEASUREMENTS"), "name"))
 
     def fields(self, bucket: str, measurement: str) -> dict[str, Field]:
         """See `ports.Store`. Tags first, both in the order of their names: the server keeps no other, and no units."""
@@ -314,15 +315,20 @@ class Influx:
 
     def _lost(self, error: Exception) -> Unreachable:
         said = self.place().clean(str(getattr(error, "reason", None) or error) or type(error).__name__)
-        if isinstance(error, urllib3.exceptions.LocationValueError | urllib3.exceptions.URLSchemeUnknown):
-            return Denied(
-                f"{self._url}: found {said}, expected an address such as https://host:8086.\n  Correct `url` in"
-                " secret.py or INFLUXDB_URL."
-            )
+        if isinstance(error, urllib3.exceptions.LocationValueError):
+            return self._no_address()
         return Unreachable(f"{self._url}: found no connection ({said}), expected an answer.\n  {LATER}")
 
+    def _no_address(self) -> Denied:
+        return Denied(
+            f"{self._url}: expected an address such as https://host:8086.\n"
+            "  Correct `url` in secret.py or INFLUXDB_URL."
+        )
+
     def _api(self) -> Any:
-        """What carries the requests; made when first needed."""
+        """What carries the requests; made when first needed. Raises: Denied, when what we were given cannot do."""
+        if not re.match(r"https?://[^/]", self._url):
+            raise self._no_address()
         if self._login is not None and not (self._login.isascii() and self._login.isprintable()):
             raise Denied(
                 f"{self._url}: found a token with characters that none has.\n  Copy it again, to `token` in secret.py"
@@ -370,9 +376,8 @@ def _secrets(token: str) -> tuple[str, ...]:
 
 def _without_login(url: str) -> tuple[str, str]:
     """The address without `user:password@`, and the login."""
-    parts = urlsplit(url)
-    login, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=host)), login
+    scheme, login, rest = re.fullmatch(r"(\w+://)?(?:([^/]*)@)?(.*)", url, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return scheme + rest, unquote(login)
 
 
 def _small(headers: Mapping[str, str]) -> dict[str, str]:
@@ -382,11 +387,13 @@ def _small(headers: Mapping[str, str]) -> dict[str, str]:
 def _request(
     api: Any, method: str, path: str, query: Mapping[str, str], body: Any, headers: Mapping[str, str], timeout: int
 ) -> Any:
+    form = method == "POST" and path == "/query"
     return api.call_api(
         path,
         method,
-        query_params=list(query.items()),
-        header_params={"Accept": "application/json", **headers},
+        query_params=[] if form else list(query.items()),
+        post_params=list(query.items()) if form else [],
+        header_params={"Accept": "application/json", **(FORM if form else {}), **headers},
         body=body,
         _preload_content=False,
         _return_http_data_only=True,
