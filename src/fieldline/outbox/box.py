@@ -86,6 +86,7 @@ class Outbox:
         self._failure: Exception | None = None
         self._away: Unreachable | None = None
         self._fields: dict[tuple[str, str], dict[str, Field]] = {}
+        self._unasked = set[tuple[str, str]]()  # measurements of which only the server could know something
         self.written = 0
 
     _remote: Remote | None
@@ -127,6 +128,8 @@ class Outbox:
         with self.queue.ledger.transaction():
             self._learn(bucket, measurement, batch)
             self.queue.add(packed)
+            if (bucket, measurement) in self._unasked:
+                self.queue.judge_later(bucket, measurement, packed[0].first, packed[-1].last)
             self._keep_to_the_cap()
         self.written += batch.rows
         self.start()
@@ -272,7 +275,10 @@ class Outbox:
         if key not in self._fields:
             found = self.queue.fields(bucket, measurement)
             if not found:
-                found = self._asked(lambda: self.remote().fields(bucket, measurement)) or {}
+                answer = self._asked(lambda: self.remote().fields(bucket, measurement))
+                if answer is None:
+                    self._unasked.add(key)
+                found = answer or {}
                 self.queue.add_fields(bucket, measurement, found.values())
             self._fields[key] = found
         return self._fields[key]
@@ -342,8 +348,8 @@ class Outbox:
         except Unreachable as error:
             self._away = error
             self._say(
-                f"flags are made without the rows that the server has, since it can't be asked ({error}); these times"
-                " are judged again when it is back"
+                "the server can't be asked, so flags are made without the rows that only it has; these times are judged"
+                f" again when it is back ({str(error).splitlines()[0]})"
             )
             return None
 
