@@ -178,7 +178,10 @@ def test_influxql_needs_a_mapping_in_the_clouds(facade):
     call(server, "/api/v2/dbrps", mapping)
     assert call(server, "/query", **ask)["results"][0]["series"][0]["values"] == [[60, 1]]
     assert call(server, "/api/v2/dbrps", org=server.org, db="field")["content"][0]["default"]
+    shown = call(server, "/query", q="SHOW RETENTION POLICIES ON field")["results"][0]["series"][0]
+    assert shown["values"] == [["autogen", "0s", "168h0m0s", 1, True]]
     other = facade("oss2")
+    assert ["field"] in call(other, "/query", q="SHOW DATABASES")["results"][0]["series"][0]["values"]
     assert call(other, "/query", **ask)["results"][0]["series"][0]["values"] == [[60, 1]]
     assert call(other, "/api/v2/dbrps", org=server.org)["content"][0]["virtual"]
 
@@ -191,6 +194,10 @@ def test_v3_makes_lists_and_drops_databases(facade):
         call(server, path, {"db": "field"})
     assert call(server, path, format="json") == [{"iox::database": "_internal"}, {"iox::database": "field"}]
     call(server, path, {"db": "field", "retention_period": "30d"}, "PUT")
+    with pytest.raises(ServerError, match="write of line protocol failed"):
+        put(server, b"m T=1 60")
+    call(server, f"{path}/retention_period", method="DELETE", db="field")
+    put(server, b"m T=1 60")
     put(server, b"m T=1 60", bucket="other")
     assert stored(server, "other") == [1]
     call(server, path, method="DELETE", db="other")

@@ -9,13 +9,13 @@ import threading
 
 from loopback import free_port
 
-from .answers import Answer, Request, problem
+from .answers import Answer, Request, identity, problem
 from .products import ALL, DAY, FREE, PRODUCTS, Limits, Rights
 from .server import Handler, Server
 from .storage import SCRATCH, keep
 from .writes import WRITES
 
-__all__ = ["ALL", "Facade", "Limits", "Request", "Rights"]
+__all__ = ["ALL", "Facade", "Limits", "Request", "Rights", "identity"]
 
 ORG, ORG_ID = "field-lab", "0123456789abcdef"
 

@@ -48,6 +48,13 @@ def delete_database(facade, rights, query, _body, _name):
     return Answer(200)
 
 
+def delete_period(facade, rights, query, _body, _name):
+    """From now on it keeps its points for ever."""
+    must_administer(rights)
+    keep(facade.influxd, there(facade, query.get("db")), 0)
+    return Answer(204)
+
+
 def there(facade, name):
     """`name`, if it is a database. Assumed: the words."""
     if name not in facade.names():

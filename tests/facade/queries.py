@@ -1,5 +1,6 @@
 """/query: InfluxQL over HTTP, answered by influxd."""
 
+import re
 import urllib.parse
 
 from loopback import ServerError, fetch
@@ -26,6 +27,8 @@ def ask(facade, rights, words):
         return problem(400, 'missing required parameter "q"')
     if verb not in ("SELECT", "SHOW", "EXPLAIN"):
         return failed(f"not implemented: {' '.join(question.upper().split()[:2])}")
+    if facade.product.mapped and (rows := shown(facade, question, name)):
+        return Answer(200, {"results": [{"statement_id": 0, "series": [rows]}]})
     bucket = target(facade, name)
     if bucket is None:
         if facade.product.mapped:
@@ -42,6 +45,28 @@ def ask(facade, rights, words):
         return Answer(200, fetch(f"{facade.influxd.url}/query", urllib.parse.urlencode(sent).encode()))
     except ServerError as error:
         return Answer(error.status, error.body)
+
+
+def shown(facade, question, name):
+    """What 2.x answers out of its mappings, None for another question.
+
+    Known (Go source): databases are those that are mapped; every duration is 0s, whatever the bucket keeps.
+    """
+    if re.match(r"SHOW\s+DATABASES", question, re.IGNORECASE):
+        return {"name": "databases", "columns": ["name"], "values": [[one] for one in databases(facade)]}
+    policies = re.match(r'SHOW\s+RETENTION\s+POLICIES(?:\s+ON\s+"?([^"]+)"?)?', question, re.IGNORECASE)
+    if policies is None:
+        return None
+    found = [mapping for mapping in mapped(facade) if mapping["database"] == (policies[1] or name)]
+    return {
+        "columns": ["name", "duration", "shardGroupDuration", "replicaN", "default"],
+        "values": [[one["retention_policy"], "0s", "168h0m0s", 1, one["default"]] for one in found],
+    }
+
+
+def databases(facade):
+    """The databases that are mapped, each once."""
+    return list(dict.fromkeys(mapping["database"] for mapping in mapped(facade)))
 
 
 def target(facade, database):

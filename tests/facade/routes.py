@@ -6,7 +6,7 @@ import urllib.parse
 
 from .answers import Answer, identity, problem
 from .buckets import delete_bucket, get_bucket, get_buckets, get_orgs, patch_bucket, post_bucket
-from .databases import delete_database, get_databases, post_database, put_database
+from .databases import delete_database, delete_period, get_databases, post_database, put_database
 from .mappings import delete_dbrp, get_dbrps, post_dbrp
 from .products import ALL
 from .queries import ask
@@ -28,6 +28,7 @@ HANDLERS = {  # by method, path, and whether an id follows
     ("POST", DATABASES, False): post_database,
     ("PUT", DATABASES, False): put_database,
     ("DELETE", DATABASES, False): delete_database,
+    ("DELETE", f"{DATABASES}/retention_period", False): delete_period,
 }
 
 
@@ -50,7 +51,7 @@ def manage(facade, rights, request, query, body):
     """The answer to a request about buckets, mappings, organisations or databases."""
     if facade.product.api == "3":
         table, name = request.path, ""
-        there = table == DATABASES
+        there = table in (DATABASES, f"{DATABASES}/retention_period")
     else:
         table, name = re.fullmatch(r"(/api/v2/\w+|)(?:/(\w+))?.*", request.path, re.DOTALL).groups(default="")
         there = table in TABLES and facade.product.buckets
