@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from ..settings import Settings
 if TYPE_CHECKING:  # a run without new rows must not pay for pandas
     from ..outbox import Outbox, Remote
 
+clock = time.time  # seconds since 1970; a proof of long outages puts another one here
 _FREE_WINDOW = 5_000_000  # bytes in 5 min that the free plans of InfluxDB Cloud take
 SERVERLESS_COLUMNS = 200  # of a measurement, in InfluxDB Cloud Serverless, on any plan
 
@@ -58,9 +60,9 @@ def with_flags_apart(store: Store, settings: Settings) -> Store:
 
 
 def destination(settings: Settings) -> str:
-    """What tells the store that rows go to from another one."""
+    """What tells the store that rows go to from another one; it stands in the log, so without a login."""
     own = settings.influxdb
-    return "embedded" if settings.store == "embedded" else f"influxdb {own.url} {own.org}"
+    return "embedded" if settings.store == "embedded" else f"influxdb {re.sub('//[^/]*@', '//', own.url)} {own.org}"
 
 
 def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_first: bool = False) -> Outbox:
@@ -74,7 +76,7 @@ def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_fir
     own, limits = settings.influxdb, settings.outbox
     free = own.plan == "free"
     token = own.token.get_secret_value() if own.token else ""
-    secret = hashlib.blake2b(f"{destination(settings)} {token}".encode(), digest_size=8).hexdigest()
+    secret = hashlib.blake2b(f"{destination(settings)} {own.url} {token}".encode(), digest_size=8).hexdigest()
     return Outbox(
         ledger,
         lambda: influx(settings),
@@ -85,6 +87,6 @@ def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_fir
         ),
         Cap(limits.megabytes * 1_000_000, limits.days, own.columns),
         to=secret,
-        now=time.time,
+        now=lambda: clock(),
         ballast=Ballast(settings.home / "ballast"),
     )
