@@ -20,6 +20,7 @@ _VERSION = 1
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WAIT = 30  # [s] for the other thread of this run, or a person's `fieldline outbox`
 _NOTES = "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT, proof INTEGER);"
+_BEGUN = f"INSERT INTO notes VALUES ('fresh', '1', {zlib.crc32(repr(('fresh', '1')).encode())});"
 
 
 class Damaged(Unreachable):
@@ -55,7 +56,7 @@ class Ledger:
                 raise
 
     def _prepared(self, small: Sequence[str]) -> bool:
-        """Look at what is there and make what is not; return whether nothing was there."""
+        """Look at what is there and make what is not; return whether it is (still) as good as new."""
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for name in sorted(tables & set(small)):
@@ -74,9 +75,9 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             if not version or not _names(self._schema) <= tables:
-                make = f"BEGIN IMMEDIATE; {_NOTES} {self._schema} PRAGMA user_version={_VERSION}; COMMIT;"
-                self._db.executescript(make)
-        return not version
+                make = f"BEGIN IMMEDIATE; {_NOTES} {self._schema} PRAGMA user_version={_VERSION};"
+                self._db.executescript(f"{make} {'' if version else _BEGUN} COMMIT;")
+        return self.note("fresh") == "1" if version or not self.frozen else True
 
     def _in_memory(self, copied: bool) -> None:
         """Work on a copy that has every table: a file that an older version made is not changed by a dry run."""
@@ -86,6 +87,11 @@ class Ledger:
         self._db.close()
         self._db = copy
         self._db.executescript(f"{_NOTES} {self._schema}")
+
+    def begun(self) -> None:
+        """Remember that all which had to be brought here from elsewhere is here; until then it counts as fresh."""
+        self.fresh = False
+        self.keep_notes(fresh="0")
 
     def another(self) -> Ledger:
         """A connection of its own to the same file, for another thread."""

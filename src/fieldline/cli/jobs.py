@@ -151,9 +151,12 @@ class Work:
 
     def _rebuild(self) -> list[Outcome]:
         """Where the state was lost: what was read and not delivered comes from the archive."""
-        if self.outbox is None or not self.memory.fresh or self.options.dry_run:
+        if not self.memory.fresh or self.options.dry_run:
             return []
-        outcomes = run([("archive", [lambda outcome: rebuild(self._opened(), self.archive, outcome)])])
+        steps = [lambda outcome: rebuild(self._opened(), self.archive, outcome)] if self.outbox is not None else []
+        outcomes = run([("archive", steps)])
+        if all(outcome.ok for outcome in outcomes):  # else, and when it is killed, the next run begins it again
+            self.memory.ledger.begun()
         return [one for one in outcomes if one.notes or not one.ok]
 
     def _prune(self, _: Outcome) -> None:

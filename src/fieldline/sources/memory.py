@@ -74,7 +74,7 @@ class Memory:
     """The state of a home. None as the path: nothing is known and nothing is kept.
 
     A file that is damaged is set aside and begun anew; `frozen`, it counts as empty. ledger: the file, for what else is
-    to be kept in it. fresh: whether it was begun anew just now.
+    to be kept in it. fresh: whether it was begun anew, by this run or one that did not come to its end.
     """
 
     def __init__(self, path: Path | None, *, frozen: bool = False, more: str = "") -> None:
