@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from . import growth, quality, reading, runs
+from . import encoding, growth, quality, reading, runs
 from .common import FULL, PROJECT, QUICK, Figure, Sizes
 
 BEGIN, END = "<!-- benchmarks: begin, generated -->", "<!-- benchmarks: end -->"
 PARTS: dict[str, tuple[Callable[[Path, Sizes], list[Figure]], ...]] = {
     "reading": reading.PARTS,
+    "encoding": encoding.PARTS,
     "runs": runs.PARTS,
     "store": growth.PARTS,
     "quality": quality.PARTS,

@@ -13,9 +13,10 @@ number that is read back as the same float. Names and tag values take a backslas
 measurement) an equals sign; strings one before `"` and `\`. What some InfluxDB would refuse or, worse, read differently
 is refused here, see names.py.
 
-A line break inside a string is written as it is, as the format has it. InfluxDB 1.x, 2.x and 3 read it back; so a line
-does not end at every line break, and `split` knows. VictoriaMetrics keeps no strings, and releases that cut at each
-line break count the two halves as bad lines.
+A line feed inside a string is written as it is, as the format has it. InfluxDB 1.x, 2.x and 3 read it back; so a line
+does not end at every line feed, and `split` knows. VictoriaMetrics keeps no strings but cuts at each line feed: it
+loses the point and says so in its log only, and takes for a point what looks like a line inside the string. It also
+reads `.5` as 0, so there is always a digit before the decimal point.
 
 Sources: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/ and what influxd 1.6.7 does with each
 case in tests/test_lineprotocol.py; for InfluxDB 3 the parser `influxdb_line_protocol`.
