@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 import contract
 import faults
@@ -22,6 +24,7 @@ from loopback import free_port
 from servers import Influxd, VictoriaMetrics
 
 PRODUCTS = ("oss2", "cloud", "serverless", "dedicated", "v3", "v1")
+NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
 T0 = pd.Timestamp("2024-06-01T12:00:00Z")
 TEXT = b"tower PPFD=1.5 1717243200\ntower PPFD=2.5 1717243201\ntower PPFD=3.5 1717243202\n"
 BAD = b"tower PPFD=1.5 1717243200\ntower PPFD= 1717243201\ntower PPFD=3.5 1717243202\n"
@@ -174,8 +177,15 @@ def test_a_server_that_is_away_comes_back(oss2, connect):
 def test_nobody_at_the_address():
     influx = Influx(f"http://127.0.0.1:{free_port()}", "a-token-that-nobody-may-see")
     assert type(refused(influx)) is Unreachable
-    for wrong in ("localhost:8086", "ftp://127.0.0.1"):
+    for wrong in ("localhost:8086", "ftp://127.0.0.1", "", "http://", "http://["):
         assert "https://host:8086" in str(refused(Influx(wrong, None)))
+
+
+def test_a_certificate_that_does_not_fit_is_unreachable(oss2):
+    """Here there is none at all."""
+    error = refused(Influx(oss2.url.replace("http:", "https:"), oss2.token))
+    assert type(error) is Unreachable
+    assert "SSL" in str(error)
 
 
 @pytest.mark.parametrize("product", ["oss2", "cloud", "serverless", "dedicated", "v1"])
@@ -503,6 +513,23 @@ def test_every_request_to_1x_keeps_to_its_document(facade, connect):
 def local(influxd, database):
     with contextlib.closing(Influx(influxd.url, None)) as influx:
         yield influx, database
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(measurement=NAMES, tag=NAMES, field=NAMES, value=NAMES)
+def test_any_name_is_found_again_or_refused_before(local, measurement, tag, field, value):
+    influx, bucket = local
+    assume(tag != field)
+    influxd_has = influx.measurements(bucket)
+    try:
+        influx.write(bucket, measurement, rows(1, **{field: [1.5]}).assign(**{tag: value}), (tag,))
+    except Rejected as error:
+        assert "\n  " in str(error)
+        assert influx.measurements(bucket) == influxd_has
+        return
+    back = influx.read(bucket, measurement, fields=[field])
+    assert (1.5, value) in list(zip(back[field], back[tag], strict=True))
+    assert measurement in influx.measurements(bucket)
 
 
 def test_more_fields_than_one_question_takes_come_in_one_frame(local):

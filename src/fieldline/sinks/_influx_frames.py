@@ -10,87 +10,76 @@ import numpy as np
 import pandas as pd
 
 from ..points import answer
-from ..ports import Aggregate, Field, Kind
+from ..ports import Kind
 from ._influx_answers import Series
+
+TYPES: dict[Kind, Any] = {"number": "float64", "integer": "int64", "boolean": "bool", "text": object}
+Cells = np.ma.MaskedArray[Any, Any]
+masked: Any = np.ma  # whose functions have no hints
 
 
 @dataclass
 class Part:
-    """The rows that one question brought: for each its time [ns], the place of its tags, and a value a field."""
+    """What one question brought, piece by piece: times [ns], the tags of the series, and a masked array a field."""
 
-    times: list[int] = field(default_factory=list)
+    times: list[Any] = field(default_factory=list)
     labels: list[tuple[str, ...]] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)  # how many rows in a row have the label of the same place
-    values: dict[str, list[Any]] = field(default_factory=dict)
-
-    def add(self, found: Series, tags: Sequence[str], fields: Sequence[str]) -> None:
-        """Take rows whose columns are the time and then `fields`, in that order."""
-        if not found.values:
-            return
-        times, *columns = zip(*found.values, strict=True)
-        self.times += times
-        self.labels.append(tuple(found.tags.get(tag) or "" for tag in tags))
-        self.counts.append(len(times))
-        for name, values in zip(fields, columns, strict=True):
-            self.values.setdefault(name, []).extend(values)
+    cells: dict[str, list[Cells]] = field(default_factory=dict)
 
 
-def part(found: Iterable[Series], tags: Sequence[str], fields: Sequence[str]) -> Part:
-    """All series of one question."""
+def part(found: Iterable[Series], tags: Sequence[str], fields: Mapping[str, Kind]) -> Part:
+    """All series of one question, whose columns are the time and then `fields`, in that order."""
     made = Part()
     for one in found:
-        made.add(one, tags, fields)
+        if one.values:
+            times, *columns = zip(*one.values, strict=True)
+            made.times.append(np.array(times, dtype="int64"))
+            made.labels.append(tuple(one.tags.get(tag) or "" for tag in tags))
+            for (name, kind), values in zip(fields.items(), columns, strict=True):
+                made.cells.setdefault(name, []).append(_array(values, kind))
     return made
 
 
-def frame(parts: Sequence[Part], tags: Sequence[str], fields: Sequence[Field], agg: Aggregate | None) -> pd.DataFrame:
-    """The parts side by side, oldest first and then by tags; `agg` says what the values are, if not the fields."""
+def frame(parts: Sequence[Part], tags: Sequence[str], fields: Mapping[str, Kind], counted: bool) -> pd.DataFrame:
+    """The parts side by side, oldest first and then by tags; where rows are `counted`, none are 0."""
     labels = sorted({label for one in parts for label in one.labels})
-    ranks = {label: rank for rank, label in enumerate(labels)}
-    times, series_of, places = _laid_out(parts, ranks)
+    times, series_of, places = _laid_out(parts, {label: rank for rank, label in enumerate(labels)})
     data: dict[str, Any] = {}
     for at, _ in enumerate(tags):
-        names = np.array([label[at] for label in labels], dtype=object)
-        data[f"c{at}"] = names[series_of] if labels else np.array([], dtype=object)
-    for at, one in enumerate(fields, len(tags)):
-        cells: list[Any] = [0 if agg == "count" else None] * len(times)
+        data[f"c{at}"] = np.array([*(label[at] for label in labels), ""], dtype=object)[series_of]
+    for at, (name, kind) in enumerate(fields.items(), len(tags)):
+        cells: Cells = masked.masked_all(len(times), dtype=TYPES[kind])
         for place, brought in zip(places, parts, strict=True):
-            for row, value in zip(place, brought.values.get(one.name, ()), strict=False):
-                if value is not None:
-                    cells[row] = value
-        data[f"c{at}"] = _array(cells, kind(one, agg))
+            if name in brought.cells:
+                values = masked.concatenate(brought.cells.pop(name))
+                there = ~masked.getmaskarray(values)
+                cells[place[there]] = values[there]
+        data[f"c{at}"] = cells.filled(0) if counted else cells
     text: Kind = "text"
-    return answer([*((tag, text) for tag in tags), *((one.name, kind(one, agg)) for one in fields)], data, times)
+    return answer([*((tag, text) for tag in tags), *fields.items()], data, times)
 
 
-def _laid_out(parts: Sequence[Part], ranks: Mapping[tuple[str, ...], int]) -> tuple[Any, Any, list[list[int]]]:
+def _laid_out(parts: Sequence[Part], ranks: Mapping[tuple[str, ...], int]) -> tuple[Any, Any, list[Any]]:
     """Times [ns] and series of the rows of the answer, and for each part the row that each of its rows becomes."""
-    times = np.concatenate([np.zeros(0, "int64"), *(np.array(one.times, dtype="int64") for one in parts)])
-    which = [np.repeat([ranks[label] for label in one.labels], one.counts) for one in parts]
-    series_of = np.concatenate([np.zeros(0, "int64"), *which]).astype("int64")
+    none = np.zeros(0, dtype="int64")
+    times = np.concatenate([none, *(piece for one in parts for piece in one.times)])
+    counts = [len(piece) for one in parts for piece in one.times]
+    series_of = np.repeat(np.array([ranks[label] for one in parts for label in one.labels], dtype="int64"), counts)
     order = np.lexsort((series_of, times))
     first = np.ones(len(order), dtype=bool)
     first[1:] = (np.diff(times[order]) != 0) | (np.diff(series_of[order]) != 0)
     row = np.empty(len(order), dtype="int64")
     row[order] = np.cumsum(first) - 1
-    ends = np.cumsum([len(one.times) for one in parts])
-    places = [place.tolist() for place in np.split(row, ends)][: len(parts)]
-    return times[order][first], series_of[order][first], places
+    ends = np.cumsum([sum(map(len, one.times)) for one in parts])
+    return times[order][first], series_of[order][first], np.split(row, ends.astype("int64"))[: len(parts)]
 
 
-def kind(of: Field, agg: Aggregate | None) -> Kind:
-    """What a field is in the answer."""
-    if agg == "count":
-        return "integer"
-    return "number" if agg == "mean" else of.kind
-
-
-def _array(cells: list[Any], kind: Kind) -> Any:
-    """The cells as `points.answer` takes them: masked where None."""
+def _array(values: Sequence[Any], kind: Kind) -> Cells:
+    """Some values of one field, None masked."""
     if kind == "number":
-        return np.array(cells, dtype="float64")
-    mask = [cell is None for cell in cells]
+        numbers = np.array(values, dtype="float64")
+        return np.ma.MaskedArray(numbers, np.isnan(numbers))
+    mask = [value is None for value in values]
     if kind == "text":
-        return np.ma.MaskedArray(np.array(cells, dtype=object), mask)
-    plain = [0 if cell is None else cell for cell in cells]
-    return np.ma.MaskedArray(np.array(plain, dtype="bool" if kind == "boolean" else "int64"), mask)
+        return np.ma.MaskedArray(np.array(values, dtype=object), mask)
+    return np.ma.MaskedArray(np.array([value or 0 for value in values], dtype=TYPES[kind]), mask)

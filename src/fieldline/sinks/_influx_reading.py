@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import Rejected
-from ..ports import AGGREGATES, Aggregate, Field
+from ..ports import AGGREGATES, Aggregate, Field, Kind
 from . import _influx_answers as answers
 from . import _influx_frames as frames
 from . import _influxql as ql
@@ -105,9 +105,17 @@ def _joined(
 ) -> pd.DataFrame:
     """The answers to as many questions as the fields need, side by side."""
     tags = [field.name for field in known.values() if field.tag]
+    kinds = {field.name: _kind(field, agg) for field in (asked if shown is None else shown)}
     groups = ql.pieces(measurement, [field.name for field in asked])
-    parts = [frames.part(ask(question(names)), tags, names) for names in groups]
-    return frames.frame(parts, tags, asked if shown is None else shown, agg)
+    parts = [frames.part(ask(question(names)), tags, {name: kinds[name] for name in names}) for names in groups]
+    return frames.frame(parts, tags, kinds, counted=agg == "count")
+
+
+def _kind(field: Field, agg: Aggregate | None) -> Kind:
+    """What a field is in the answer."""
+    if agg == "count":
+        return "integer"
+    return "number" if agg == "mean" else field.kind
 
 
 def _edges(ask: Ask, measurement: str, fields: Sequence[Field], last: bool) -> list[int]:

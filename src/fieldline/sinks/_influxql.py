@@ -72,7 +72,7 @@ def pieces(measurement: str, fields: Sequence[str]) -> Iterator[list[str]]:
     piece: list[str] = []
     used = 0
     for field in fields:
-        size = len(quote_plus(name(field))) + 12  # with comma and the name of an aggregate
+        size = len(quote_plus(name(field))) + 16  # with comma and the name of an aggregate
         if piece and used + size > room:
             yield piece
             piece, used = [], 0
