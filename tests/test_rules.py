@@ -18,10 +18,11 @@ MODULES = sorted(SRC.rglob("*.py"))
 # An import points to an earlier line; modules of one line do not import each other.
 LAYERS = [
     {"errors", "ports", "clock", "patterns"},
-    {"readers", "simulator", "quality", "points", "ledger", "parcels"},
+    {"readers", "simulator", "quality", "points", "ledger", "parcels", "influxql"},
     {"tables", "settings", "rules", "lineprotocol"},
-    {"sources", "sinks", "flagging", "outbox"},
+    {"sources", "sinks", "flagging", "outbox", "groups"},
     {"manager"},
+    {"serve"},
     {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

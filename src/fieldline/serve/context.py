@@ -1,0 +1,34 @@
+"""What every part of the server is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ..outbox import Depth
+from ..sinks.embedded import Embedded
+from ..tables import DataTable
+from .keys import Keys
+
+
+@dataclass(frozen=True)
+class Context:
+    """The server's surroundings; it reads neither clock nor configuration itself.
+
+    home: the folder of the state. store: each call opens, works and closes, so several threads may use it, and the driver
+    writes meanwhile. tables: the declared tables of all drivers. zone: the station's clock. loopback: whether only this
+    machine can connect; then reading needs no key as long as there are none. outbox: what waits for a remote store, None
+    where there is none. now: UTC.
+    """
+
+    home: Path
+    store: Embedded
+    keys: Keys
+    tables: tuple[type[DataTable], ...]
+    zone: str
+    loopback: bool
+    outbox: Callable[[], Depth | None]
+    now: Callable[[], pd.Timestamp]
