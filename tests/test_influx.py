@@ -216,6 +216,16 @@ def test_a_bad_line_is_refused_with_the_words_of_the_server(facade, connect, pro
     assert error.dropped in (None, 1)
 
 
+def test_numbers_of_lines_are_not_believed_where_a_text_has_line_breaks(facade, connect):
+    """The server may count those."""
+    server = facade("v3")
+    server.create("field")
+    text = b'tower PPFD=1,t="a\nb" 1717243200\ntower PPFD= 1717243201'
+    with pytest.raises(Rejected) as caught:
+        connect(server).deliver(pack("field", "s", text, 2))
+    assert caught.value.named == {}
+
+
 def test_half_a_success_is_a_refusal(facade, connect):
     """Dedicated says 201 when it has dropped some."""
     server = facade("dedicated")
@@ -233,6 +243,14 @@ def test_a_conflict_of_kinds_is_refused(facade, connect, product):
     error = refused(influx, b'tower PPFD="x" 1717243203\n')
     assert type(error) is Rejected
     assert "type" in str(error)
+
+
+@pytest.mark.parametrize("product", ["oss2", "v1"])
+def test_two_kinds_at_once_are_a_refusal_whatever_the_status(facade, connect, product):
+    """2.x says 500 to it, and would for ever."""
+    server = facade(product)
+    server.create("field")
+    assert type(refused(connect(server), b'tower x=1 1717243200\ntower x="a" 1717243201\n')) is Rejected
 
 
 def test_points_past_retention_are_counted(facade, connect):
@@ -363,7 +381,7 @@ def test_a_bucket_is_made_once_and_keeps_its_days(facade, connect, product):
         influx.create("field", days)
     influx.create("for-ever", None)
     assert influx.buckets() == {"field": 30, "for-ever": None}
-    for days in (14, 14, None) if product != "v3" else (14, 14):
+    for days in (14, 14, None):
         influx.retain("field", days)
         assert influx.buckets()["field"] == influx.keeps("field") == days
     assert influx.keeps("for-ever") is None
@@ -476,8 +494,7 @@ def test_every_request_keeps_to_the_document_of_the_product(facade, connect, pro
     influx.create("field", 30)
     influx.create("for-ever", None)
     influx.retain("for-ever", 9)
-    with contextlib.suppress(Denied):  # the stand-in for 3 does not know this request
-        influx.retain("for-ever", None)
+    influx.retain("for-ever", None)
     influx.keeps("field")
     now = pd.Timestamp.now("UTC").floor("s")
     influx.write("field", "tower", rows(start=now, a=[1.0, 2.0, 3.0], s=["x"] * 3), ("s",))
@@ -657,7 +674,7 @@ def test_what_is_wrong_is_found_with_a_remedy(facade, connect):
     def states(one, bucket="field", now=None):
         return {found.name: found.state for found in one.rights(bucket, now) if found.state != "ok"}
 
-    assert states(influx) == {"bucket": "fail", "write": "fail", "read": "fail"}
+    assert states(influx) == {"bucket": "warn", "write": "fail", "read": "fail"}
     server.create("field")
     assert states(influx) == {"mapping": "warn", "read": "fail"}
     influx.create("field", None)
@@ -667,3 +684,15 @@ def test_what_is_wrong_is_found_with_a_remedy(facade, connect):
     assert all(one.remedy for one in connect(server, "no-such-token").rights("field") if one.state != "ok")
     server.down()
     assert states(influx) == {"reachable": "fail"}
+
+
+def test_looking_makes_no_bucket(facade, connect):
+    """3 makes what is written to."""
+    server = facade("v3")
+    found = connect(server).rights("field", datetime.now(UTC))
+    assert {one.name: one.state for one in found if one.state != "ok"} == {
+        "bucket": "warn",
+        "write": "warn",
+        "read": "fail",
+    }
+    assert server.names() == []

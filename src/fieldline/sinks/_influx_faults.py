@@ -25,6 +25,13 @@ LINES = "errors encountered on line(s):"
 LINE = re.compile(r"^\s*(?:error parsing )?line (\d+)(?: \(1-based\))?: (.+)$", re.MULTILINE)
 NO_RIGHT = re.compile(r"\b(read|write):orgs/\S* is unauthorized")  # 2.x says 401 also to a good token
 DROPPED = re.compile(r"\bdropped=(\d+)\s*$")
+REMEDIES = (
+    (r"(?i)retention", "They are older than the bucket keeps rows: set `keep_days` higher, or let them go."),
+    (r"(?i)type", "Let the column have the kind that it has there, or another name, in the driver."),
+    (r"(?i)column", "Leave columns out in the driver, or write part of them to another measurement."),
+    (r"(?i)max-|limit", "The server has a limit: ask who runs it, or write fewer series, columns or measurements."),
+    (r"(?i)unable to parse|parsing", "Please report it: these lines should not have been written so."),
+)
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -133,16 +140,14 @@ def fault(answer: Answer, place: Place) -> StoreError:
             f" give ({said[:80]}).\n  See whether a proxy or a login page stands between, and whether `url` is right."
             f" {LATER}"
         )
-    if answer.status >= 500 or answer.status in BUSY:
+    conflict = "field type conflict" in said  # 2.x says 500 when both kinds come for the first time
+    if (answer.status >= 500 and not conflict) or answer.status in BUSY:
         return Unreachable(f"{found}, expected a server with time for us.\n  {LATER}", retry_after(answer.headers))
     if answer.status in (401, 403, 404, *NOT_OURS):
         return _denied(answer.status, said, found, place)
-    said_all = words(answer)
-    return Rejected(
-        f"{found}, expected lines that it takes.\n  Correct what it names, in the driver or the file.",
-        dropped(said_all),
-        named(answer),
-    )
+    said = words(answer)
+    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, said)), "Correct what it names.")
+    return Rejected(f"{found}, expected lines that it takes.\n  {remedy}", dropped(said), named(answer))
 
 
 def _denied(status: int, said: str, found: str, place: Place) -> Denied:
@@ -158,7 +163,7 @@ def _denied(status: int, said: str, found: str, place: Place) -> Denied:
             f"{found}, expected an organisation that is there.\n  Correct `org` in secret.py or INFLUXDB_ORG."
         )
     if status == 404 and re.search(r"(?i)bucket|database|dbrp|retention|resource", said):
-        return Denied(f"{found}, expected a bucket that is there.\n  {MAKE_IT[0].upper()}{MAKE_IT[1:]}", no_bucket=True)
+        return Denied(f"{found}, expected a bucket that is there.\n  {MAKE_IT}", no_bucket=True)
     return Denied(f"{found}, expected the API of InfluxDB.\n  Correct `url` in secret.py or INFLUXDB_URL. {LATER}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -54,8 +54,11 @@ def found(
     yield Finding("reachable", "ok", f"{name}, version {number}, answered in {took:.2f} s")
     if now is not None:
         yield from _clock(answer, now)
-    yield from _token(wire, name, bucket)
-    yield _tried("write", lambda: deliver(parcel), "may write", enough=Rejected)
+    listed = yield from _token(wire, name, bucket)
+    if name == "v3" and listed is not None and bucket not in listed:
+        yield Finding("write", "warn", f"not tried: to write to {bucket!r} would make it, without its days", MAKE_IT)
+    else:
+        yield _tried("write", lambda: deliver(parcel), "may write", enough=Rejected)
     yield _tried("read", lambda: wire.ask(bucket, "SHOW MEASUREMENTS"), "may read")
 
 
@@ -71,23 +74,24 @@ def _clock(answer: Answer, now: datetime) -> Iterator[Finding]:
     yield Finding("clock", "warn" if wrong else "ok", text, remedy)
 
 
-def _token(wire: Wire, product: str, bucket: str) -> Iterator[Finding]:
-    """The token, and the bucket with its days and its mapping, as far as the token lets us see."""
+def _token(wire: Wire, product: str, bucket: str) -> Generator[Finding, None, list[str] | None]:
+    """The token, and the bucket with its days and its mapping; return the buckets that it sees, None if it may not."""
     try:
         listed = of(product, wire).listed()
     except Denied as error:
         known = "401" not in str(error)
         yield Finding("token", "ok", "the token is known") if known else _bad("token", error)
         yield _bad("buckets", error, "warn")
-        return
+        return None
     except StoreError as error:
         yield _bad("buckets", error, "warn")
-        return
+        return None
     yield Finding("token", "ok", "the token is known" if wire.authorised else "no token, and none is asked for")
-    yield Finding("buckets", "ok", f"may list {len(listed)} buckets")
+    yield Finding("buckets", "ok", f"may be listed; there are {len(listed)}")
     if bucket not in listed:
-        yield Finding("bucket", "fail", f"{wire.place(bucket)}: not among {', '.join(listed) or 'none'}", MAKE_IT)
-        return
+        seen = ", ".join(listed) or "none"
+        yield Finding("bucket", "warn", f"{wire.place(bucket)}: not among those that the token sees: {seen}", MAKE_IT)
+        return list(listed)
     days = listed[bucket]
     yield Finding(
         "bucket", "ok", f"{bucket!r} is there and keeps rows {'for ever' if days is None else f'{days} days'}"
@@ -95,6 +99,7 @@ def _token(wire: Wire, product: str, bucket: str) -> Iterator[Finding]:
     kind = of(product, wire)
     if isinstance(kind, V2):
         yield _mapping(kind, bucket)
+    return list(listed)
 
 
 def _mapping(buckets: V2, bucket: str) -> Finding:
