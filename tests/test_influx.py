@@ -600,7 +600,7 @@ def test_a_minus_stays(local):
 
 def test_an_answer_that_breaks_off_is_not_taken_for_all():
     whole = b'{"results":[{"series":[{"name":"m","columns":["time","x"],"values":[[1,2]]}],"partial":true}]}\n'
-    for torn in ([whole], [whole[:40]], [b"<html>\n"], [b"[]\n"], [b'{"a":1}\n']):
+    for torn in ([], [b"\n"], [whole], [whole[:40]], [b"<html>\n"], [b"[]\n"], [b'{"a":1}\n']):
         with pytest.raises(answers.Torn):
             list(answers.series(torn))
     for refused in (b'{"error":"no"}', b'{"results":[{"error":"no"}]}'):

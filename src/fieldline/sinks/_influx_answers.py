@@ -48,7 +48,7 @@ Ask = Callable[[str], Iterable[Series]]
 
 def series(lines: Iterable[bytes]) -> Iterator[Series]:
     """The series in an answer, as they come. Raises: Refusal; Torn."""
-    more = False
+    more = True  # also an answer without any line is none
     for line in lines:
         if not line.strip():
             continue
