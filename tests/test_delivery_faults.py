@@ -4,9 +4,11 @@ FIELDLINE_OUTAGE_RUNS (864: three days), FIELDLINE_KILLS (200), FIELDLINE_DAMAGE
 the defaults keep the suite fast.
 """
 
+import contextlib
 import os
 import random
 import shutil
+import subprocess
 
 import pytest
 
@@ -155,7 +157,10 @@ class Damaged:
         names = {name for (name,) in self.server.influxd.query("SHOW MEASUREMENTS", "field")[0]["values"]}
         assert names == {"Met", "Flux", "runs"}, what
         assert self.server.influxd.query('SHOW RETENTION POLICIES ON "field"') == self.policy, what
-        right = {ns(n): {"time": ns(n), "Temp": temp(n), "RECORD": n, "station": "tower", "serial": "8321"} for n in range(32)}
+        right = {
+            ns(n): {"time": ns(n), "Temp": temp(n), "RECORD": n, "station": "tower", "serial": "8321"}
+            for n in range(32)
+        }
         for table in self.files:
             wrong = [row for row in self.server.influxd.read("field", table) if row != right.get(row["time"])]
             assert not wrong, what
@@ -202,3 +207,73 @@ def test_a_state_with_a_flipped_bit_anywhere_is_made_again_or_right(damaged, ove
         return f"bit {bit} of byte {place} flipped"
 
     each(damaged, overwritten, flip, places(damaged.site.home / "state.db", dice, 12))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, on which `fill` leaves no byte free and `free` makes room again."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("a small disk can't be mounted here: it takes the rights of root")
+    yield Disk(folder)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+class Disk:
+    def __init__(self, folder):
+        self.folder, self.filler = folder, folder / "filler"
+
+    def fill(self, but=0):
+        free = shutil.disk_usage(self.folder).free - but
+        with contextlib.suppress(OSError), self.filler.open("ab", buffering=0) as file:
+            os.posix_fallocate(file.fileno(), file.tell(), max(free - free % 4096, 4096))
+
+    def free(self):
+        self.filler.unlink()
+
+
+@pytest.mark.parametrize(
+    ("ballast", "left"), [(True, 0), (True, 40_960), (True, 2_500_000), (False, 0), (False, 2**20)]
+)
+def test_a_full_disk_acknowledges_nothing_that_is_not_stored_and_is_drained(
+    facade, tmp_path, monkeypatch, small_disk, ballast, left
+):
+    server, clock = facade(), Clock(monkeypatch)
+    site = Mast(tmp_path / "site", server.url, home=(small_disk.folder / "home").as_posix())
+    site.home = small_disk.folder / "home"
+    site.put(header() + rows(0, 99))
+    assert site.run()[0] == 0
+    assert (site.home / "ballast").exists()
+    if not ballast:
+        (site.home / "ballast").unlink()
+    server.down()
+    for first in (100, 200):
+        site.append(rows(first, first + 99))
+        assert site.run()[0] == 1
+    waiting = site.waiting()
+    small_disk.fill(but=left)
+    site.append(rows(300, 2999))
+    code, _ = site.run()
+    assert code == 1
+    assert "a fault in the program" not in site.err
+    assert "Free disk space" in site.err or left > 2**21
+    opens = ballast or left
+    assert not opens or site.waiting() >= waiting, site.err
+    clock.wait(1200)
+    server.up()
+    for _ in range(3):
+        site.run()
+        clock.wait(1200)
+    assert "a fault in the program" not in site.err
+    there = stored(server.influxd)
+    assert there.items() <= wanted(range(3000)).items()
+    assert there.items() >= wanted(range(300 if opens else 100)).items(), "the outbox is not drained"
+    small_disk.free()
+    code, _ = site.run()
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert stored(server.influxd) == wanted(range(3000))
+    assert (site.home / "ballast").exists()

@@ -185,12 +185,12 @@ class Ledger:
         """SQLite's errors as ours."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._in_words(error) from error
 
-    def _in_words(self, error: sqlite3.Error) -> Unreachable:
+    def _in_words(self, error: sqlite3.Error | UnicodeDecodeError) -> Unreachable:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _DAMAGED:
+        if code in _DAMAGED or isinstance(error, UnicodeDecodeError):  # it quotes what stands in a damaged file
             self.damaged = True
             return Damaged(f"found a damaged file ({error}), expected the state of the runs")
         kind = Full if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) else Unreachable

@@ -20,7 +20,7 @@ from ..settings import Settings
 from ..sources.archive import Archive
 from ..sources.memory import Memory
 from .configured import checker
-from .stores import open_outbox, open_store, with_flags_apart
+from .stores import ballast, open_outbox, open_store, with_flags_apart
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Opened:
 @contextmanager
 def opened(options: argparse.Namespace, settings: Settings, newest_first: bool = False) -> Iterator[Opened]:
     """The store for a verb that a person called: it takes as long as it takes."""
+    ballast(settings).is_tight()
     memory = Memory(settings.home / "state.db", more=SCHEMA)
     outbox = None
     if settings.store == "influxdb":

@@ -15,9 +15,9 @@ from typing import Literal
 
 from .. import settings as configuration
 from ..errors import ConfigError, InputError
-from ..ledger import set_aside
+from ..ledger import Full, set_aside
 from ..manager import FileManager, Outcome, Step, run
-from ..outbox import SCHEMA, Outbox
+from ..outbox import RESERVE, SCHEMA, Outbox
 from ..patterns import expand
 from ..ports import Sink, Store
 from ..settings import Defaults, Settings
@@ -33,7 +33,7 @@ from .configured import checker, load_settings, locked
 from .deliveries import Opened, deliver, rebuild
 from .report import as_row, report
 from .show import span
-from .stores import destination, open_outbox, open_store, store_path, with_flags_apart
+from .stores import ballast, destination, open_outbox, open_store, store_path, with_flags_apart
 
 log = logging.getLogger(__name__)
 logging.getLogger("fieldline").addHandler(
@@ -68,9 +68,10 @@ def once(options: argparse.Namespace) -> int:
 def _work(options: argparse.Namespace, settings: Settings) -> int:
     """One run; a second one, if the first finds that what is remembered is damaged."""
     status = FAILED
+    tight = not options.dry_run and ballast(settings).is_tight()
     for again in (True, False):
         memory = Memory(settings.home / "state.db", frozen=options.dry_run, more=SCHEMA)
-        work = Work(options, settings, memory)
+        work = Work(options, settings, memory, tight)
         try:
             status = work.do()
         finally:
@@ -84,10 +85,13 @@ def _work(options: argparse.Namespace, settings: Settings) -> int:
 
 
 class Work:
-    """One run: its jobs as steps, its store, its memory, its report."""
+    """One run: its jobs as steps, its store, its memory, its report.
 
-    def __init__(self, options: argparse.Namespace, settings: Settings, memory: Memory) -> None:
-        self.options, self.settings, self.memory = options, settings, memory
+    tight: the disk is so full that only what waits is delivered.
+    """
+
+    def __init__(self, options: argparse.Namespace, settings: Settings, memory: Memory, tight: bool = False) -> None:
+        self.options, self.settings, self.memory, self.tight = options, settings, memory, tight
         self.outbox: Outbox | None = None
         if settings.store == "influxdb" and options.verb != "new-db":
             self.outbox = open_outbox(settings, memory.ledger, hurried=options.verb == "run")
@@ -108,7 +112,7 @@ class Work:
             begin(self.memory, now, self.settings.every_minutes)
         status = FAILED
         try:
-            outcomes = self._rebuild() + run(self._jobs())
+            outcomes = run([("disk", [self._no_room])]) if self.tight else self._rebuild() + run(self._jobs())
             if self.broken:
                 outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
             if not self.options.dry_run:
@@ -122,6 +126,12 @@ class Work:
             if scheduled:
                 self.memory.keep_notes(ended=datetime.now(UTC).isoformat(timespec="seconds"), status=str(status))
         return status
+
+    def _no_room(self, _: Outcome) -> None:
+        raise Full(
+            f"{self.settings.home}: found less than {RESERVE:,} bytes free on the disk, expected room for new rows.\n"
+            "  Free disk space. The rows stay in the files, and what waits is delivered meanwhile."
+        )
 
     def _forget_if_elsewhere(self) -> None:
         """Read every file from its start when the rows are to go to another store than before, or theirs is gone."""

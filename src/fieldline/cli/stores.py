@@ -13,7 +13,7 @@ from ..ports import Store
 from ..settings import Settings
 
 if TYPE_CHECKING:  # a run without new rows must not pay for pandas
-    from ..outbox import Outbox, Remote
+    from ..outbox import Ballast, Outbox, Remote
 
 clock = time.time  # seconds since 1970; a proof of long outages puts another one here
 _FREE_WINDOW = 5_000_000  # bytes in 5 min that the free plans of InfluxDB Cloud take
@@ -65,13 +65,20 @@ def destination(settings: Settings) -> str:
     return "embedded" if settings.store == "embedded" else f"influxdb {re.sub('//[^/]*@', '//', own.url)} {own.org}"
 
 
+def ballast(settings: Settings) -> Ballast:
+    """What keeps room on the disk for deliveries."""
+    from ..outbox import Ballast
+
+    return Ballast(settings.home / "ballast" if settings.store == "influxdb" else None)
+
+
 def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_first: bool = False) -> Outbox:
     """The outbox before the InfluxDB of the configuration; nothing is opened until there is something to deliver.
 
     Args:
         hurried: whether deliveries must end before the next run begins; else they take as long as they take.
     """
-    from ..outbox import Ballast, Cap, Outbox, Policy
+    from ..outbox import Cap, Outbox, Policy
 
     own, limits = settings.influxdb, settings.outbox
     free = own.plan == "free"
@@ -88,5 +95,5 @@ def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_fir
         Cap(limits.megabytes * 1_000_000, limits.days, own.columns),
         to=secret,
         now=lambda: clock(),
-        ballast=Ballast(settings.home / "ballast"),
+        ballast=ballast(settings),
     )

@@ -10,12 +10,13 @@ The same class serves a collector that writes to InfluxDB and a device that publ
 
 from __future__ import annotations
 
-from .ballast import Ballast
+from .ballast import RESERVE, Ballast
 from .box import Cap, Outbox, Remote
 from .courier import Courier, Delivery, Policy, Trouble
 from .queue import SCHEMA, Depth, Line, Queue, Waiting
 
 __all__ = [
+    "RESERVE",
     "SCHEMA",
     "Ballast",
     "Cap",

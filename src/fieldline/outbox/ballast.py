@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 SIZE = 8 * 2**20
+RESERVE = 2 * 2**20  # [bytes] with less than that free, what is there is left to the deliveries
 _SPARE = 20  # it is made only where that many times its size is free
 
 
@@ -30,6 +31,16 @@ class Ballast:
         with self._path.open("wb") as file:
             for _ in range(SIZE // 2**20):
                 file.write(os.urandom(2**20))  # a file system that compresses would make nothing of zeros
+        return True
+
+    def is_tight(self) -> bool:
+        """Whether the disk is so full that nothing new may be taken in: it would stop the deliveries, too.
+
+        Then the file is deleted: without any room the outbox can't even be opened.
+        """
+        if self._path is None or shutil.disk_usage(self._path.parent).free >= RESERVE:
+            return False
+        self.release()
         return True
 
     def release(self) -> bool:
