@@ -603,6 +603,7 @@ def test_an_answer_that_breaks_off_is_not_taken_for_all():
     for torn in ([], [b"\n"], [whole], [whole[:40]], [b"<html>\n"], [b"[]\n"], [b'{"a":1}\n']):
         with pytest.raises(answers.Torn):
             list(answers.series(torn))
+    assert list(answers.series([b'{"results":[]}'])) == []
     for refused in (b'{"error":"no"}', b'{"results":[{"error":"no"}]}'):
         with pytest.raises(answers.Refusal, match="no"):
             list(answers.series([refused]))

@@ -52,6 +52,7 @@ def series(lines: Iterable[bytes]) -> Iterator[Series]:
     for line in lines:
         if not line.strip():
             continue
+        more = False
         for result in _results(line):
             for found in result.get("series", ()):
                 yield Series(found.get("tags") or {}, found.get("columns") or (), found.get("values") or ())
