@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..outbox import SCHEMA
 from ..patterns import expand
 from ..settings import Settings
 from ..sources.memory import FileSeen, Memory, TableSeen
 from ..sources.memory import key as file_key
 from .configured import load_settings
+from .examine import waiting
 from .show import span, table
 
 _COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "gone": "31", "trouble": "31"}
@@ -46,19 +48,31 @@ class Line:
 def main(options: argparse.Namespace) -> int:
     """Print the state of the last run and of every table."""
     settings, now = load_settings(options), datetime.now(UTC)
-    memory = Memory(settings.home / "state.db", frozen=True)
+    remote = settings.store == "influxdb"
+    memory = Memory(settings.home / "state.db", frozen=True, more=SCHEMA if remote else "")
     try:
         lines = list(_lines(settings, options.project, memory, now))
         began, ended, status = (memory.note(name) for name in ("began", "ended", "status"))
+        outbox = waiting.outbox_of(memory, settings) if remote else None
     finally:
         memory.close()
     if options.json:
-        run = {"began": began, "ended": ended, "status": status and int(status)}
-        print(
-            json.dumps({"verb": "status", "home": str(settings.home), "run": run, "tables": [asdict(x) for x in lines]})
-        )
+        own = settings.archive
+        archive = {"bytes": waiting.archive_size(settings), "megabytes": own.megabytes, "keep_days": own.keep_days}
+        report = {
+            "verb": "status",
+            "home": str(settings.home),
+            "run": {"began": began, "ended": ended, "status": status and int(status)},
+            "outbox": outbox and asdict(outbox),
+            "archive": archive,
+            "tables": [asdict(line) for line in lines],
+        }
+        print(json.dumps(report))
         return 0
     print(_last_run(began, ended, status, now, settings.every_minutes))
+    if outbox is not None:
+        print(f"outbox: {waiting.in_words(outbox, now)}")
+    print(f"archive: {waiting.archive_in_words(settings)}")
     heads = ("job", "file", "table", "read", "quarantined", "missing", "newest", "age", "every", "state")
     print(table(heads, [_cells(line) for line in lines], _painter(lines)) if lines else "no file is configured")
     for line in lines:
