@@ -112,7 +112,7 @@ class Courier:
         self._ballast = ballast or Ballast(None)
         self._deadline = None if policy.seconds is None else time.monotonic() + policy.seconds
         self._most_bytes, self._tries = policy.most_bytes, 0
-        self._trouble = Trouble.of(queue)
+        self._trouble, self._kept = Trouble.of(queue), dict[str, int | None]()
         self._ahead = queue.newest_number()  # parcels up to here were there before, or have gone ahead
 
     def work(self) -> Delivery:
@@ -227,13 +227,14 @@ class Courier:
 
     def _gather(self, first: Waiting, most_bytes: int) -> Iterator[Waiting]:
         """Parcels in their order; one of another precision ends the group, since a point may stand on both sides."""
-        rows = size = 0
-        for one in self.queue.following(first.parcel.bucket, first.number):
-            rows, size = rows + one.parcel.rows, size + one.parcel.size
-            full = rows > self.policy.most_rows or size > most_bytes
-            if one.number != first.number and (full or one.parcel.precision != first.parcel.precision):
+        yield first
+        rows, size = first.parcel.rows, first.parcel.size
+        for number, precision, more, bytes_ in self.queue.sizes_after(first.parcel.bucket, first.number):
+            rows, size = rows + more, size + bytes_
+            if rows > self.policy.most_rows or size > most_bytes or precision != first.parcel.precision:
                 return
-            yield one
+            if (one := self.queue.get(number)) is not None:  # a person may have dropped it just now
+                yield one
 
     def _room(self, first: Waiting) -> int:
         """How many bytes the plan still takes now; waits for more if need be. Raises: _Stop."""
@@ -282,7 +283,7 @@ class Courier:
         now = self._now()
         if one.first / 1e9 > now - _DAY:  # no bucket of ours keeps less
             return True
-        days = self._make().keeps(one.parcel.bucket)
+        days = self._keeps(one.parcel.bucket)
         if days is None or one.first / 1e9 >= now - days * _DAY:
             return True
         from ..lineprotocol import split, time_of
@@ -294,14 +295,29 @@ class Courier:
         self._shrink(one, young, [(old, reason)] if old else [])
         return not old
 
+    def _keeps(self, bucket: str) -> int | None:
+        """How many days a bucket keeps rows, asked once in a run."""
+        if bucket not in self._kept:
+            self._kept[bucket] = self._make().keeps(bucket)
+        return self._kept[bucket]
+
     def _alone(self, one: Waiting) -> None:
         """One parcel, in ever smaller parts where it is refused. What was reached stands when it is cut short."""
         from ..lineprotocol import split
 
-        parts = [split(unpack(one.parcel))]  # what is left of it, its end first
+        try:
+            self._send(one)
+        except Rejected as error:
+            refused = error
+        else:
+            self._commit(lambda: self.queue.done([one.number]))
+            self.result.rows += one.parcel.rows
+            return
         dead: list[tuple[list[bytes], str]] = []
+        parts = self._smaller(split(unpack(one.parcel)), refused, dead)  # what is left of it, its end first
         stored = 0
         try:
+            self._look_at_the_time(parts)
             while parts:
                 lines = parts[-1]
                 try:
@@ -312,11 +328,14 @@ class Courier:
                 else:
                     parts.pop()
                     stored += len(lines)
-                if self._left() <= 0 and parts:
-                    raise _Stop("the time for deliveries of one run is used up; the next run goes on")
+                self._look_at_the_time(parts)
         finally:
             self._shrink(one, [line for lines in reversed(parts) for line in lines], dead)
             self.result.rows += stored
+
+    def _look_at_the_time(self, parts: Sequence[object]) -> None:
+        if self._left() <= 0 and parts:
+            raise _Stop("the time for deliveries of one run is used up; the next run goes on")
 
     def _smaller(self, lines: list[bytes], refused: Rejected, dead: list[tuple[list[bytes], str]]) -> list[list[bytes]]:
         """What is tried next of lines that were refused, the first of it last; bad lines go to `dead`."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..ledger import Ledger, proof
-from ..ports import Field, Parcel
+from ..ports import Field, Parcel, Precision
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, measurement TEXT,
@@ -100,7 +100,7 @@ class Queue:
             return None
         number, bucket, measurement, precision, first, last, rows, size, kept, reason, _, body = found
         one = Waiting(Parcel(bucket, precision, body, rows, size), measurement, first, last, kept, number, reason)
-        if _values(one) != list(found[1:]):
+        if not isinstance(body, bytes) or _values(one) != list(found[1:]):
             raise self.ledger.found_damage(f"a damaged parcel (number {number} of the outbox)")
         return one
 
@@ -114,12 +114,14 @@ class Queue:
             (number,) = db.execute("SELECT max(id) FROM outbox WHERE reason = ''").fetchone()
         return number or 0
 
-    def following(self, bucket: str, number: int) -> Iterator[Waiting]:
-        """What waits for a bucket, from `number` on, in order."""
-        query = "SELECT id FROM outbox WHERE reason = '' AND bucket = ? AND id >= ? ORDER BY id LIMIT 1"
-        while (one := self._next(query, (bucket, number))) is not None:
-            yield one
-            number = one.number + 1
+    def sizes_after(self, bucket: str, number: int) -> Iterator[tuple[int, Precision, int, int]]:
+        """What waits for a bucket behind `number`, in order, without the lines: number, precision, rows, bytes.
+
+        The queue must not be changed while this is looped over.
+        """
+        query = "SELECT id, precision, rows, size FROM outbox WHERE reason = '' AND bucket = ? AND id > ? ORDER BY id"
+        with self.ledger.reading() as db:
+            yield from db.execute(query, (bucket, number))
 
     def behind(self, number: int) -> list[Waiting]:
         """All that waits behind `number`, in order."""
