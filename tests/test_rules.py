@@ -27,7 +27,16 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
-OWNERS = {"duckdb": "sinks/embedded.py", "yaml": "settings/document.py", "schedule": "cli/forever.py"}
+OWNERS = {
+    "duckdb": "sinks/embedded.py",
+    "influxdb_client": "sinks/influx.py",
+    "lark": "influxql/grammar.py",
+    "orjson": "lineprotocol/numerals.py",
+    "prometheus_client": "serve/metrics.py",
+    "schedule": "cli/forever.py",
+    "socketio": "serve/live.py",
+    "yaml": "settings/document.py",
+}
 
 
 def parts(path):

@@ -72,6 +72,7 @@ class Influx:
         self._client: Any = None
         self._product: Product | None = None
         self._known: dict[tuple[str, str], dict[str, Field]] = {}
+        self._there = set[str]()  # databases of 3 that are there: it makes others without being asked
 
     @property
     def product(self) -> Product:
@@ -145,6 +146,8 @@ class Influx:
             TooLarge: 413; Rejected: other 4xx, and 201, which is success in part.
         """
         place, bucket = self.place(parcel.bucket), self._name(parcel.bucket)
+        if self.product == "v3":
+            self._must_be_there(bucket, place)
         if self.product == "v1":
             query = {"db": bucket, "precision": V1_PRECISION[parcel.precision]}
             answer = self._sent("POST", "/write", query, parcel.body, LINES)
@@ -155,6 +158,18 @@ class Influx:
             if isinstance(error, Rejected) and _breaks(parcel):
                 error.named.clear()
             raise error
+
+    def _must_be_there(self, bucket: str, place: Place) -> None:
+        """InfluxDB 3 makes a database for the first lines, and keeps it for ever; making one is for `create`."""
+        if bucket in self._there:
+            return
+        try:
+            self.ask(bucket, "SHOW MEASUREMENTS LIMIT 1")
+        except Gone as gone:
+            raise Denied(str(gone), no_bucket=True) from gone
+        except (Denied, Rejected):  # a token that may only write: then the server decides
+            return
+        self._there.add(bucket)
 
     def read(
         self,
