@@ -508,6 +508,7 @@ def test_a_server_that_is_away_fails_once(site, capsys, facade):
     status, found = doctor(capsys, site)
     assert status == 1
     assert troubles(found) == {"reachable": "fail", "last run": "warn"}
+    assert "`url`" in found["reachable"][0].remedy
 
 
 def test_a_server_that_never_answers_is_not_waited_for(site, capsys):

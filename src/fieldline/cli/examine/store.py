@@ -15,7 +15,7 @@ from ...settings import Settings
 from ...tables import Layout
 from ..configured import checker
 from ..stores import SERVERLESS_COLUMNS, influx, store_path
-from . import Finding, Visit, fail, of, ok, warn
+from . import Finding, State, Visit, fail, of, ok, warn
 from .files import fields, places
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def server(visit: Visit) -> Iterator[Finding]:
     with closing(remote):
         for bucket, days in want.items():
             found = [
-                Finding(one.name, one.state, one.text, one.remedy) for one in remote.rights(bucket, datetime.now(UTC))
+                _told(one.name, one.state, one.text, one.remedy) for one in remote.rights(bucket, datetime.now(UTC))
             ]
             for one in found:
                 if one.name not in _ONCE:
@@ -162,6 +162,14 @@ def server(visit: Visit) -> Iterator[Finding]:
                 return
             if any(one.name == "bucket" and one.state == "ok" for one in found):
                 yield from retention({bucket: days}, {bucket: remote.keeps(bucket)})
+
+
+def _told(name: str, state: State, text: str, remedy: str) -> Finding:
+    """A finding of the store, with something to do where its own words only comfort."""
+    away = name == "reachable" and state == "fail"
+    return Finding(
+        name, state, text, f"Is the server on, the network there, and `url` right? {remedy}" if away else remedy
+    )
 
 
 def _days(days: int | None) -> str:
