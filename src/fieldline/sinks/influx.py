@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPException
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +23,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
+from .. import __version__
 from ..errors import Denied, Rejected, Unreachable
 from ..parcels import pack, unpack
 from ..ports import Aggregate, Field, Parcel, Precision
@@ -356,7 +356,7 @@ class Influx:
             if self._client is None:
                 make: Any = InfluxDBClient
                 self._client = make(url=self._url, token=None, org=self.org, timeout=self._timeout)
-                self._client.api_client.user_agent = f"fieldline/{version('fieldline')}"
+                self._client.api_client.user_agent = f"fieldline/{__version__}"
                 if self._login is not None:
                     self._client.api_client.set_default_header("Authorization", self._login)
             return self._client.api_client
