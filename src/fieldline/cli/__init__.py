@@ -29,6 +29,8 @@ _VERBS = {
     "outbox": ("show and send what waits for InfluxDB, and what it refused", "fieldline outbox show --refused"),
     "doctor": ("look at everything that a run needs, and say what to do", "fieldline doctor"),
     "replay": ("load rows of the raw archive again", "fieldline replay --from -3d --dry-run"),
+    "serve": ("show the store in a browser, and to Grafana and Telegraf", "fieldline serve --config config/demo.yaml"),
+    "keys": ("say who may read and write through the server", "fieldline keys add telegraf --write field"),
     "simulate": ("write the files of a simulated flux tower", "fieldline simulate demo/loggernet --days 2"),
 }
 _MODULES = {"run": "jobs", "new-db": "jobs", "update-db": "jobs"}  # others are called like their verb
@@ -226,6 +228,21 @@ def _simulate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faults", default="none", metavar="NAME,...", help="what goes wrong: all, none, or names")
 
 
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8086, metavar="N", help="default: 8086, as InfluxDB; 0: a free one")
+
+
+def _keys_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("act", choices=("add", "list", "revoke"), help="what to do")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="what the key is for; revoke also takes its number")
+    parser.add_argument(
+        "--read", action="append", metavar="BUCKET", help="add: what it may read; several times, or '*' for all"
+    )
+    parser.add_argument("--write", action="append", metavar="BUCKET", help="add: what it may write; as --read")
+    parser.add_argument("--days", type=float, metavar="N", help="add: how long it holds (default: until revoked)")
+
+
 _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run_options,
     "new-db": _new_db_options,
@@ -235,5 +252,7 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "quality": _quality_options,
     "replay": _replay_options,
     "outbox": _outbox_options,
+    "serve": _serve_options,
+    "keys": _keys_options,
     "simulate": _simulate_options,
 }

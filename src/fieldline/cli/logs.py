@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,12 +30,14 @@ def append_line(home: Path, text: str) -> None:
 
 
 @contextmanager
-def open_log(home: Path, settings: Log) -> Iterator[None]:
-    """Send the messages of this process to `home`/logs/fieldline.log for a while."""
+def open_log(
+    home: Path, settings: Log, file: str = "fieldline.log", loggers: Sequence[str] = ("fieldline",)
+) -> Iterator[None]:
+    """Send the messages of this process to `home`/logs/`file` for a while; of one process at a time."""
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     handler = _Rotating(
-        folder / "fieldline.log",
+        folder / file,
         maxBytes=settings.megabytes * 2**20,
         backupCount=settings.keep,
         encoding="utf-8",
@@ -44,12 +46,13 @@ def open_log(home: Path, settings: Log) -> Iterator[None]:
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
-    logger = logging.getLogger("fieldline")
-    logger.addHandler(handler)
-    logger.setLevel(settings.level)
-    logger.propagate = False
+    for logger in map(logging.getLogger, loggers):
+        logger.addHandler(handler)
+        logger.setLevel(settings.level)
+        logger.propagate = False
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for logger in map(logging.getLogger, loggers):
+            logger.removeHandler(handler)
         handler.close()

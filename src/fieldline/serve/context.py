@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -12,16 +12,17 @@ from ..outbox import Depth
 from ..sinks.embedded import Embedded
 from ..tables import DataTable
 from .keys import Keys
+from .limits import Limits
 
 
 @dataclass(frozen=True)
 class Context:
     """The server's surroundings; it reads neither clock nor configuration itself.
 
-    home: the folder of the state. store: each call opens, works and closes, so several threads may use it, and the driver
-    writes meanwhile. tables: the declared tables of all drivers. zone: the station's clock. loopback: whether only this
-    machine can connect; then reading needs no key as long as there are none. outbox: what waits for a remote store, None
-    where there is none. now: UTC.
+    home: the folder of the state. store: each call opens, works and closes, so several threads may use it, and the
+    driver writes meanwhile. tables: the declared tables of all drivers. zone: the station's clock. loopback: whether
+    only this machine can connect; then reading needs no key as long as there are none. outbox: what waits for a remote
+    store, None where there is none. now: UTC. limits: what a request may cost.
     """
 
     home: Path
@@ -32,3 +33,4 @@ class Context:
     loopback: bool
     outbox: Callable[[], Depth | None]
     now: Callable[[], pd.Timestamp]
+    limits: Limits = field(default_factory=Limits)

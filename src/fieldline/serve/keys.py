@@ -1,12 +1,340 @@
-"""API keys: shown once, stored hashed, with what each may read and write."""
+"""API keys: shown once, stored hashed, with what each may read and write.
+
+    Authorization: Token fl_3f9a1c07_kYt...          InfluxDB 2, Telegraf, scripts
+    Authorization: Bearer fl_3f9a1c07_kYt...
+    Authorization: Basic ...                         any user, the key as password: Grafana, InfluxDB 1, browsers
+
+A key is 256 random bits behind its public number. keys.json in the home keeps the SHA-256 of each: with so many bits no
+slow hash is needed (OWASP ASVS 5.0, 11.5.1). The server looks at the file before each request: a change holds at once.
+keys-used.json, which the server writes, says in which hour each was last used. A key is never taken from the address of
+a request, since addresses stand in the logs of proxies and in the history of browsers.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from filelock import FileLock
+from starlette.exceptions import HTTPException
+
+from ..errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
+    from .context import Context
+
+Scope = Literal["read", "write"]
+ALL = "*"  # in place of a bucket's name
+FAILURES, WINDOW = 20, 60.0  # so many failures of one address in so many seconds are told and logged; more are not
+ADDRESSES = 10_000  # that are remembered
+_ATTEMPTS = 20
+_LONGEST = 200  # characters of a key; ours have 56
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key as it is stored. Times are ISO 8601 UTC; read and write name buckets, `*` is every bucket."""
+
+    id: str
+    name: str
+    digest: str
+    read: tuple[str, ...]
+    write: tuple[str, ...]
+    made: str
+    expires: str | None = None
+    revoked: str | None = None
+
+    def may(self, scope: Scope, bucket: str | None) -> bool:
+        """Whether it may read or write this bucket (None: any at all)."""
+        names = self.read if scope == "read" else self.write
+        return bool(names) and (bucket is None or ALL in names or bucket in names)
+
+    def state(self, now: datetime) -> Literal["good", "expired", "revoked"]:
+        """Whether it is taken at this time."""
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.expires is not None and now >= datetime.fromisoformat(self.expires) else "good"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a request may do. key: None where reading is open to all."""
+
+    key: Key | None
+
+    def may(self, scope: Scope, bucket: str | None) -> bool:
+        """Whether it may read or write this bucket (None: any at all)."""
+        return scope == "read" if self.key is None else self.key.may(scope, bucket)
 
 
 class Keys:
-    """The keys in a file of the home."""
+    """The keys in a file of the home; safe to use from several threads and processes."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.path, self.now = path, now
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._keys: dict[str, Key] = {}
+        self._used: dict[str, str] | None = None
+        self._failures: dict[str, deque[float]] = {}
+
+    def add(
+        self, name: str, read: Sequence[str] = (), write: Sequence[str] = (), days: float | None = None
+    ) -> tuple[str, Key]:
+        """Make a key; return its text, which is kept nowhere, and what is stored.
+
+        Args:
+            name: says what it is for; a name that is in use is refused.
+            read, write: buckets; `*` for all.
+            days: how long it holds; None: until it is revoked.
+
+        Raises: UsageError, InputError.
+        """
+        _refuse_name(name)
+        now = self.now()
+        with self._changing() as keys:
+            if any(key.name == name and key.state(now) == "good" for key in keys.values()):
+                raise UsageError(
+                    f"keys add {name}", "a key of that name", "a new name", "Revoke it first, or use another name."
+                )
+            number = next(text for text in iter(lambda: secrets.token_hex(4), "") if text not in keys)
+            text = f"fl_{number}_{secrets.token_urlsafe(32)}"
+            expires = None if days is None else _iso(now + _span(days))
+            key = Key(number, name, _digest(text.encode()), tuple(read), tuple(write), _iso(now), expires)
+            keys[number] = key
+        return text, key
+
+    def revoke(self, name: str) -> Key:
+        """Let a key be taken no more; `name` may be its number. Raises: UsageError, InputError."""
+        with self._changing() as keys:
+            found = [key for key in keys.values() if name in (key.name, key.id) and key.revoked is None]
+            if not found:
+                known = ", ".join(sorted(key.name for key in keys.values() if key.revoked is None)) or "none"
+                raise UsageError(f"keys revoke {name}", "no such key", f"one of: {known}", "See: fieldline keys list")
+            key = keys[found[0].id] = replace(found[0], revoked=_iso(self.now()))
+        return key
+
+    def all(self) -> list[Key]:
+        """Every key that was made, oldest first. Raises: InputError, when the file is damaged."""
+        return sorted(self._current().values(), key=lambda key: (key.made, key.name))
+
+    def any(self) -> bool:
+        """Whether keys were ever made."""
+        return bool(self._current())
+
+    def any_good(self) -> bool:
+        """Whether some key is taken now."""
+        now = self.now()
+        return any(key.state(now) == "good" for key in self._current().values())
+
+    def find(self, text: str) -> Key | str:
+        """The key, or why it is none (for the log: clients are not told). Raises: InputError."""
+        number = _number(text)
+        key = self._current().get(number)
+        given = _digest(text.encode("utf-8", "replace")).encode()
+        same = hmac.compare_digest(given, key.digest.encode() if key else b"0" * 64)
+        if key is None or not same:
+            return "no such key"
+        state = key.state(self.now())
+        if state != "good":
+            return f"key {key.name!r} is {state}"
+        self._note_use(key)
+        return key
+
+    def used(self) -> dict[str, str]:
+        """The hour in which each key was last used, by its number."""
+        return _json_of(self._used_path())
+
+    def failed(self, address: str, why: str) -> bool:
+        """Note a failure of an address; False, if there were too many (then nothing is logged)."""
+        now = self.now().timestamp()
+        with self._lock:
+            if len(self._failures) > ADDRESSES:
+                self._failures.clear()
+            times = self._failures.setdefault(address, deque(maxlen=FAILURES))
+            full = len(times) == FAILURES and now - times[0] < WINDOW
+            if not full:
+                times.append(now)
+        if not full:
+            log.warning("refused a request from %s: %s", address, why)
+        return not full
+
+    def _current(self) -> dict[str, Key]:
+        """The keys as the file has them now."""
+        try:
+            about = self.path.stat()
+        except FileNotFoundError:
+            return {}
+        mark = (about.st_mtime_ns, about.st_size, about.st_ino)
+        with self._lock:
+            if mark != self._seen:
+                self._keys, self._seen = _load(self.path), mark
+            return self._keys
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Key]]:
+        """The keys, to be changed; written when nothing was raised."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.path}.lock", timeout=10):
+            keys = _load(self.path) if self.path.exists() else {}
+            yield keys
+            _write(self.path, {"keys": [asdict(key) for key in keys.values()]})
+
+    def _note_use(self, key: Key) -> None:
+        """Remember the hour; written when it is another one, so once an hour and key at most."""
+        hour = self.now().strftime("%Y-%m-%dT%H:00Z")
+        with self._lock:
+            if self._used is None:
+                self._used = _json_of(self._used_path())
+            if self._used.get(key.id) == hour:
+                return
+            self._used[key.id] = hour
+            try:
+                _write(self._used_path(), self._used)
+            except OSError as error:
+                log.warning("%s can't be written: %s", self._used_path(), error.strerror or error)
+
+    def _used_path(self) -> Path:
+        return self.path.with_name("keys-used.json")
+
+
+def authorize(context: Context, request: HTTPConnection, scope: Scope, bucket: str | None = None) -> Access:
+    """What a request may do, if it may do this.
+
+    Args:
+        scope, bucket: what it wants; bucket None: something of which only a part may be allowed. Then ask the answer
+            for each bucket with `may`.
+
+    Raises: HTTPException 401 (no key or not a good one, without saying which), 403 (the key is not for that),
+        429 (too many failures from that address).
+    """
+    access = _access(context, request, scope)
+    if not access.may(scope, bucket):
+        what = "any bucket" if bucket is None else f"bucket {bucket!r}"
+        raise HTTPException(403, f"this key may not {scope} {what}")
+    return access
+
+
+def trusted(keys: Keys, headers: Mapping[str, str]) -> bool:
+    """Whether a request has a good key, whatever that may do. Raises: InputError, when the file is damaged."""
+    text = sent(headers)
+    return text is not None and isinstance(keys.find(text), Key)
+
+
+def sent(headers: Mapping[str, str]) -> str | None:
+    """The key that a request brings; '' if what it brings is none; None, if it brings nothing."""
+    word, _, rest = headers.get("authorization", "").partition(" ")
+    if not word:
+        return None
+    if word.lower() in ("token", "bearer"):
+        return rest.strip()
+    return _password(rest.strip()) if word.lower() == "basic" else ""
+
+
+def _access(context: Context, request: HTTPConnection, scope: Scope) -> Access:
+    text = sent(request.headers)
+    if text is None and scope == "read" and _open(context, request):
+        return Access(None)
+    found = "no key" if text is None else context.keys.find(text)
+    if isinstance(found, Key):
+        return Access(found)
+    address = request.client.host if request.client else "?"
+    if not context.keys.failed(address, found):
+        raise HTTPException(429, "too many refused requests; wait a minute", {"Retry-After": str(int(WINDOW))})
+    login = {"WWW-Authenticate": 'Basic realm="fieldline: any user, an API key as password", charset="UTF-8"'}
+    raise HTTPException(401, "an API key is needed: make one with `fieldline keys add`", login)
+
+
+def _open(context: Context, request: HTTPConnection) -> bool:
+    """Whether reading needs no key: only this machine can connect, no proxy stands between, and no key was made yet."""
+    return context.loopback and not context.keys.any() and not any(name in request.headers for name in _FORWARDED)
+
+
+def _password(text: str) -> str:
+    """The password of a basic login; '' if it is none."""
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8", "replace").partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _number(text: str) -> str:
+    """The public number of a key; '' if it can't be one."""
+    parts = text.split("_", 2) if len(text) <= _LONGEST else []
+    return parts[1] if len(parts) == 3 and parts[0] == "fl" else ""
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _span(days: float) -> timedelta:
+    if not 0 < days <= 36_500:
+        raise UsageError("--days", f"{days:g}", "more than 0 and at most 36500", "Leave it out for a key without end.")
+    return timedelta(days=days)
+
+
+def _refuse_name(name: str) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > 80:
+        raise UsageError("keys add", f"{name[:80]!r}", "a name of 1 to 80 characters", "Say what the key is for.")
+
+
+def _load(path: Path) -> dict[str, Key]:
+    """The keys of a file. Raises: InputError, so that a damaged file never counts as one without keys."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["keys"]
+        keys = [Key(**{**row, "read": tuple(row["read"]), "write": tuple(row["write"])}) for row in rows]
+        return {key.id: key for key in keys}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        fix = "Restore it from a backup, or remove it and make new keys."
+        raise InputError(str(path), f"{type(error).__name__}", "the keys as fieldline wrote them", fix) from error
+
+
+def _json_of(path: Path) -> dict[str, str]:
+    """A file of names and texts; empty, if there is none."""
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(text) for name, text in words.items()} if isinstance(words, dict) else {}
+
+
+def _write(path: Path, content: object) -> None:
+    """Write a file that is never seen half, and by nobody but its owner (where the system knows such a thing)."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    for attempt in range(_ATTEMPTS):
+        try:
+            aside.replace(path)
+            return
+        except PermissionError:  # Windows, while somebody reads the old one
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,63 @@
+"""`fieldline keys`: who may read and write through the server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from ..errors import UsageError
+from ..serve.keys import ALL, Key, Keys
+from . import DONE
+from .configured import load_settings
+from .show import table
+
+
+def main(options: argparse.Namespace) -> int:
+    """Make, list or revoke keys."""
+    keys = Keys(load_settings(options).home / "keys.json")
+    if options.act == "list":
+        print(_listed(keys))
+        return DONE
+    if not options.name:
+        raise UsageError(f"keys {options.act}", "no name", "the name of a key", f"fieldline keys {options.act} NAME")
+    if options.act == "revoke":
+        key = keys.revoke(options.name)
+        print(f"{key.name} (fl_{key.id}_...) is not taken any more", file=sys.stderr)
+        return DONE
+    read, write = options.read or [], options.write or []
+    text, key = keys.add(options.name, read if read or write else [ALL], write, options.days)
+    print(text)
+    print(
+        f"This is shown once, and kept nowhere. {key.name}: reads {_names(key.read)}, writes {_names(key.write)}, "
+        f"{_until(key)}.\nSend it as `Authorization: Token ...`, or as the password of any user.",
+        file=sys.stderr,
+    )
+    return DONE
+
+
+def _listed(keys: Keys) -> str:
+    used, now = keys.used(), datetime.now(UTC)
+    rows = [
+        (
+            key.name,
+            f"fl_{key.id}_...",
+            _names(key.read),
+            _names(key.write),
+            key.made[:10],
+            _until(key),
+            used.get(key.id, "-"),
+            key.state(now),
+        )
+        for key in keys.all()
+    ]
+    heads = ("name", "key", "reads", "writes", "made", "holds", "last used", "state")
+    return table(heads, rows) if rows else "there is no key; make one with: fieldline keys add NAME --write BUCKET"
+
+
+def _names(buckets: tuple[str, ...]) -> str:
+    return "every bucket" if ALL in buckets else ", ".join(buckets) or "nothing"
+
+
+def _until(key: Key) -> str:
+    return f"until {key.expires[:16]}Z" if key.expires else "until revoked"

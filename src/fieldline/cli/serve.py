@@ -1,0 +1,108 @@
+"""`fieldline serve`: the store to browsers, Grafana, Telegraf and scripts, while the driver goes on writing it."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from ..errors import Busy, FieldlineError, UsageError
+from ..serve.app import build
+from ..serve.context import Context
+from ..serve.keys import Keys
+from ..serve.run import listen, serve
+from ..settings import Settings
+from ..sinks.embedded import Embedded
+from ..tables import DataTable
+from . import DONE, drivers
+from .configured import load_settings
+from .logs import open_log
+from .stores import store_path
+
+log = logging.getLogger(__name__)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Serve until somebody ends it."""
+    settings = load_settings(options)
+    context = context_of(settings, options.project, loopback=_loopback(options.host))
+    _refuse(settings, options.host, context)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    ear = listen(options.host, options.port)
+    try:
+        with (
+            FileLock(settings.home / "serve.lock", timeout=0),
+            open_log(settings.home, settings.log, "serve.log", ("fieldline", "uvicorn", "asyncio")),
+        ):
+            address = _address(options.host, ear.getsockname()[1])
+            serve(build(context), ear, context.limits, lambda: print(_welcome(address, context), flush=True))
+    except Timeout as error:
+        raise Busy(f"a server of {settings.home} runs already; end it first, or choose another --home") from error
+    except KeyboardInterrupt:
+        print("ended")
+    finally:
+        ear.close()
+        context.store.close()
+    return DONE
+
+
+def context_of(settings: Settings, project: Path, loopback: bool) -> Context:
+    """What the parts of the server are handed."""
+    return Context(
+        home=settings.home,
+        store=Embedded(store_path(settings), wait_seconds=settings.wait_seconds),
+        keys=Keys(settings.home / "keys.json"),
+        tables=_tables(project / "drivers"),
+        zone=settings.defaults.utc_offset,
+        loopback=loopback,
+        outbox=lambda: None,
+        now=lambda: pd.Timestamp.now("UTC"),
+    )
+
+
+def _refuse(settings: Settings, host: str, context: Context) -> None:
+    """Refuse what can't be served, or not so. Raises: UsageError, InputError."""
+    if settings.store != "embedded":
+        found, fix = f"store: {settings.store}", "Let Grafana ask that server, or set `store: embedded`."
+        raise UsageError("fieldline serve", found, "the embedded store, which this shows", fix)
+    if context.keys.any_good() or context.loopback:
+        return
+    fix = "Make one: fieldline keys add NAME --read BUCKET. Or leave --host out: then only this machine can connect."
+    raise UsageError(f"--host {host}", "no API key", "at least one, since others can connect", fix)
+
+
+def _tables(folder: Path) -> tuple[type[DataTable], ...]:
+    """The declared tables of all drivers; one that is broken is told and left out."""
+    found: list[type[DataTable]] = []
+    for name in drivers.names(folder):
+        try:
+            found += drivers.load(folder, name)
+        except FieldlineError as error:
+            print(error, file=sys.stderr)
+    return tuple(found)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(host: str, port: int) -> str:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{name}:{port}"
+
+
+def _welcome(address: str, context: Context) -> str:
+    reading = "a key" if context.keys.any() or not context.loopback else "no key until one is made"
+    return f"""{address}/
+  browser       open that address
+  Grafana       data source InfluxDB, query language InfluxQL, URL {address}, database: a bucket
+  Telegraf, influxdb-client, curl   write to {address} with a key: fieldline keys add NAME --write BUCKET
+Reading needs {reading}, writing always one. Ctrl-C ends it."""
