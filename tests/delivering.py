@@ -18,9 +18,9 @@ from fieldline.lineprotocol import split, time_of
 from fieldline.outbox import SCHEMA, Queue
 from fieldline.parcels import pack, unpack
 from fieldline.sources.memory import Memory
-from growing import PROJECT, Site, header, rows, settled, stamp, temp
+from growing import PROJECT, Site, header, row, rows, stamp, temp
 
-__all__ = ["PROJECT", "Clock", "Mast", "Server", "header", "ns", "parcel", "rows", "settled", "stamp", "temp", "wanted"]
+__all__ = ["PROJECT", "Clock", "Mast", "Server", "header", "ns", "parcel", "row", "rows", "stored", "temp", "wanted"]
 
 BUCKET = "field"
 
@@ -90,12 +90,18 @@ class Mast(Site):
         lines = self.out.splitlines()
         return code, {one["job"]: one for one in json.loads(lines[-1])["jobs"]} if lines else {}
 
-    def start(self, *words, verb="run", python=(), **environ):
-        """The same in a process of its own."""
+    def start(self, *words, verb="run", python=(), before=None, **environ):
+        """The same in a process of its own; `before` is called in it first."""
         command = [sys.executable, *python, "-m", "fieldline", verb, "--config", str(self.config), *words]
         env = {**os.environ, **environ, "PYTHONPATH": str(PROJECT / "src"), "INFLUXDB_TOKEN": self.own_token()}
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=env
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=env,
+            preexec_fn=before,
         )
 
     def own_token(self):

@@ -5,15 +5,19 @@ the defaults keep the suite fast.
 """
 
 import contextlib
+import itertools
 import os
 import random
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
-from delivering import Clock, Mast, header, ns, rows, stored, temp, wanted
+from delivering import Clock, Mast, header, ns, row, rows, stored, temp, wanted
 from faults import DropAfterStoring, GarbageAnswer, ResetMidBody, Slow, Status, TooLarge
+from servers import Influxd
 
 OUTAGE_RUNS = int(os.environ.get("FIELDLINE_OUTAGE_RUNS", "40"))
 KILLS = int(os.environ.get("FIELDLINE_KILLS", "12"))
@@ -133,7 +137,7 @@ class Damaged:
         shutil.copytree(self.saved, self.site.home)
         for table, path in self.files.items():
             self.site.put(header(table=table) + rows(30 if overwritten else 0, 31), path.name)
-            self.server.influxd.query(f'DELETE FROM "{table}" WHERE time >= {min(wanted([10]))}', "field")
+            self.server.influxd.query(f'DELETE FROM "{table}" WHERE time >= {ns(10)}', "field")  # noqa: S608
 
     def check(self, what):
         """At most three runs, and everything is there."""
@@ -145,7 +149,7 @@ class Damaged:
             assert "fault in the program" not in self.site.err, (what, told)
             self.right(what)
             self.clock.wait(700)
-            if self.site.waiting() == 0 and code == 0:
+            if code == 0 and self.site.waiting() == 0:
                 break
         for table in self.files:
             assert stored(self.server.influxd, table) == wanted(range(32)), (what, told)
@@ -277,3 +281,230 @@ def test_a_full_disk_acknowledges_nothing_that_is_not_stored_and_is_drained(
     assert (code, site.waiting()) == (0, 0), site.err
     assert stored(server.influxd) == wanted(range(3000))
     assert (site.home / "ballast").exists()
+
+
+def test_a_file_that_may_not_grow_loses_nothing(facade, tmp_path):
+    resource = pytest.importorskip("resource", reason="the limit of a file's size is POSIX's")
+    server = facade()
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header() + rows(0, 99))
+    server.down()
+    assert site.run()[0] == 1
+    site.append(rows(100, 9999))
+    for limit in (100_000, 40_000, 10_000, 0):
+        process = site.start(
+            before=lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        )
+        _, err = process.communicate()
+        assert process.returncode == 1, err
+        assert "a fault in the program" not in err
+        assert site.waiting() >= 100
+    server.up()
+    assert site.call("outbox", "send") == 0, site.err
+    code, _ = site.run()
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert stored(server.influxd) == wanted(range(10_000))
+
+
+@pytest.fixture
+def real(tmp_path):
+    """A real influxd with logins."""
+    with Influxd(tmp_path / "influxd", auth=True) as server:
+        yield server
+
+
+def through_wrong_tokens(site, clock, good, influxd, bad):
+    site.put(header())
+    for number in range(24):  # two hours
+        site.append(rows(number, number))
+        site.token(bad)
+        code, jobs = site.run()
+        assert code == 1
+        assert jobs["tower"]["ok"]
+        assert "Set `token` in secret.py" in site.err, site.err
+        assert f"{jobs['outbox']['waiting']:,} rows wait in the outbox, none is lost" in site.err
+        clock.wait(300)
+    assert jobs["outbox"]["waiting"] >= 24
+    site.token(good)
+    code, _ = site.run()
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert stored(influxd) == wanted(range(24))
+    assert not site.refused()
+
+
+def test_a_wrong_token_keeps_all_until_there_is_a_right_one(facade, tmp_path, monkeypatch):
+    server = facade()
+    site = Mast(tmp_path / "site", server.url)
+    through_wrong_tokens(site, Clock(monkeypatch), server.token, server.influxd, "an-old-token")
+
+
+def test_a_wrong_login_keeps_all_until_there_is_a_right_one(real, tmp_path, monkeypatch):
+    site, clock = Mast(tmp_path / "site", real.url, org=""), Clock(monkeypatch)
+    through_wrong_tokens(site, clock, f"{real.user}:{real.password}", real, "root:under the hills")
+
+
+def test_a_new_token_waits_for_nothing(facade, tmp_path, monkeypatch):
+    server, _ = facade(), Clock(monkeypatch)
+    site = Mast(tmp_path / "site", server.url, token="an-old-token")
+    site.put(header() + rows(0, 9))
+    server.down()
+    for _ in range(3):
+        assert site.run()[0] == 1
+    server.up()
+    assert site.run()[0] == 1  # not a second has passed
+    assert "the next try is in" in site.err
+    site.token(server.token)
+    code, _ = site.run()
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert stored(server.influxd) == wanted(range(10))
+
+
+def test_a_driver_that_is_killed_at_any_moment_delivers_everything_once(facade, tmp_path, monkeypatch, capsys):
+    server, dice = facade(), random.Random(SEED)
+    site = Mast(tmp_path / "site", server.url)
+    site.path.write_bytes(header())
+    server.faults = lambda _: dice.choice([None, None, None, Slow(0.3), *BAD_DAY])
+    count, done = 0, 0
+    for _ in range(KILLS):
+        new = dice.randint(1, 400)
+        data = rows(count, count + new - 1)
+        cut = dice.randint(0, len(data))
+        with site.path.open("ab") as file:
+            file.write(data[:cut])
+        process = site.start()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(dice.uniform(0.2, 2.5))
+        with site.path.open("ab") as file:
+            file.write(data[cut:])
+        count += new
+        done += process.poll() is not None
+        process.send_signal(signal.SIGKILL)
+        _, err = process.communicate()
+        assert process.returncode in (-signal.SIGKILL, 0, 1), err
+        assert "a fault in the program" not in err
+        assert stored(server.influxd).items() <= wanted(range(count)).items(), "something is invented"
+    server.faults = []
+    clock = Clock(monkeypatch, time.time() + 4000)
+    site.run()
+    until_all_is_there(site, clock)
+    assert stored(server.influxd) == wanted(range(count))
+    assert not site.refused()
+    assert not (site.home / "quarantine").exists()
+    with capsys.disabled():
+        print(f"\n{KILLS} drivers, {done} done before they were killed, {count} rows, {len(server.writes())} requests")
+
+
+def test_of_eight_drivers_one_delivers(facade, tmp_path):
+    server, count = facade(), 60_000
+    site = Mast(tmp_path / "site", server.url, outbox={"seconds": 600})
+    site.path.write_bytes(header() + rows(0, count - 1))
+    server.faults = lambda _: Slow(0.5)
+    drivers = [site.start() for _ in range(8)]
+    said = [process.communicate()[1] for process in drivers]
+    assert sorted(process.returncode for process in drivers) == [0] + 7 * [75], said
+    assert sum("another run works on" in text for text in said) == 7
+    assert stored(server.influxd) == wanted(range(count))
+    assert not site.waiting()
+
+
+@pytest.mark.parametrize("plan", ["any", "free"])
+def test_a_clock_that_is_set_back_stops_nothing(facade, tmp_path, monkeypatch, plan):
+    server, clock = facade(), Clock(monkeypatch)
+    site = Mast(tmp_path / "site", server.url, influxdb={"plan": plan})
+    site.put(header() + rows(0, 999))
+    assert site.run()[0] == 0
+    server.down()
+    for _ in range(6):
+        site.append(rows(1000, 1009))
+        assert site.run()[0] == 1
+        clock.wait(300)
+    clock.wait(-6 * 3600)
+    server.up()
+    for number in range(1010, 1030):
+        site.append(rows(number, number))
+        code, _ = site.run()
+        assert (code, site.waiting()) == (0, 0), site.err
+        clock.wait(300)
+    assert stored(server.influxd) == wanted(range(1030))
+
+
+def test_rows_that_a_clock_makes_too_old_are_set_aside_and_brought_back(facade, tmp_path, monkeypatch):
+    server, clock = facade(), Clock(monkeypatch)
+    site = Mast(tmp_path / "site", server.url, defaults={"keep_days": 400})
+    site.put(header() + rows(0, 9))
+    assert site.run()[0] == 0
+    server.down()
+    site.append(rows(10, 19))
+    assert site.run()[0] == 1
+    right = clock.now + 1200
+    clock.wait(2 * 365 * 86400)
+    server.up()
+    code, jobs = site.run()
+    assert code == 3, site.err
+    assert jobs["outbox"]["refused"] == 10 + 2  # and what became of that run's jobs
+    assert not site.waiting()
+    assert {reason for _, reason in site.refused()} == {"older than the 400 days that the bucket field keeps"}
+    assert stored(server.influxd) == wanted(range(10))
+    clock.now = right
+    assert site.call("outbox", "retry") == 0, site.err
+    assert "12 refused rows wait again" in site.out
+    assert stored(server.influxd) == wanted(range(20))
+    assert not site.refused()
+
+
+class Oracle:
+    """Hands out rows with values that no other has, some of them for a point that had another before."""
+
+    def __init__(self, site, dice):
+        self.site, self.dice, self.values, self.unique = site, dice, {}, itertools.count(1)
+        self.acknowledged = {}
+
+    def hand_out(self, count):
+        for _ in range(count):
+            new = not self.values or self.dice.random() < 0.8
+            number = len(self.values) if new else self.dice.randrange(len(self.values))
+            self.values[number] = value = next(self.unique) + 0.5
+            with self.site.path.open("ab") as file:
+                file.write(row(number, value=value))
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_every_row_that_was_acknowledged_arrives_with_its_last_value(facade, tmp_path, monkeypatch, newest):
+    server, clock, dice = facade(), Clock(monkeypatch), random.Random(SEED + newest)
+    site = Mast(tmp_path / "site", server.url, outbox={"seconds": 1, "newest_first": newest})
+    site.path.write_bytes(header())
+    oracle = Oracle(site, dice)
+    events = [
+        *[lambda: None] * 3,
+        server.down,
+        server.up,
+        lambda: site.token("an-old-token"),
+        lambda: site.token(server.token),
+        lambda: clock.wait(-6 * 3600),
+        lambda: clock.wait(3600),
+        lambda: server.faults.extend(dice.sample(BAD_DAY, 3)),
+        lambda: server.influxd.kill(),
+        lambda: server.influxd.restart(),
+        lambda: (site.home / "state.db").write_bytes(b"rubbish" * 1000),
+    ]
+    given = {}
+    for _ in range(int(os.environ.get("FIELDLINE_ROUNDS", "30"))):
+        dice.choice(events)()
+        oracle.hand_out(dice.randint(0, 30))
+        code, jobs = site.run()
+        assert code in (0, 1), site.err
+        assert "a fault in the program" not in site.err
+        if jobs["tower"]["ok"]:
+            given = dict(oracle.values)
+        clock.wait(300)
+    assert given
+    server.influxd.restart()
+    server.up()
+    server.faults = []
+    site.token(server.token)
+    clock.wait(3600)
+    oracle.hand_out(1)
+    site.run()
+    until_all_is_there(site, clock)
+    assert stored(server.influxd) == {ns(number): value for number, value in oracle.values.items()}
+    assert not site.refused()

@@ -20,7 +20,6 @@ _VERSION = 1
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WAIT = 30  # [s] for the other thread of this run, or a person's `fieldline outbox`
 _NOTES = "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT, proof INTEGER);"
-_BEGUN = f"INSERT INTO notes VALUES ('fresh', '1', {zlib.crc32(repr(('fresh', '1')).encode())});"
 
 
 class Damaged(Unreachable):
@@ -45,7 +44,7 @@ class Ledger:
         Raises: Damaged; Unreachable, when it can't be opened now.
         """
         self.path, self.frozen, self.damaged = path, frozen, False
-        self._schema, self._together = schema, False
+        self._schema, self._together, self._opening = schema, False, True
         there = path is not None and path.exists() and path.stat().st_size > 0
         with self._told():
             self._db = _connect(path if there or not frozen else None)
@@ -54,30 +53,49 @@ class Ledger:
             except BaseException:
                 self._db.close()
                 raise
+        self._opening = False
 
     def _prepared(self, small: Sequence[str]) -> bool:
         """Look at what is there and make what is not; return whether it is (still) as good as new."""
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        self._look_for_damage(version, tables, small)
+        complete = bool(version) and _names(self._schema) <= tables
+        if not self.frozen:
+            self._make(bool(version), complete)
+        elif not version:  # the run that makes it has only just begun
+            self._db.close()
+            self._db = _connect(None)
+        if self.frozen and not complete:
+            self._in_memory(bool(version))
+        return self.note("fresh") == "1" if version or not self.frozen else True
+
+    def _look_for_damage(self, version: int, tables: set[str], small: Sequence[str]) -> None:
+        if "notes" in tables and self.note("shape") not in (None, self._shape()):
+            raise Damaged("found other descriptions of the tables, expected those that were saved")
         for name in sorted(tables & set(small)):
             (found,) = self._db.execute(f"PRAGMA quick_check({name})").fetchone()
             if found != "ok":
                 raise Damaged(f"found a damaged file ({found}), expected the state of the runs")
         if version not in (0, _VERSION) or (not version and tables):
             raise Damaged(f"found the form {version} of another version of fieldline, expected {_VERSION}")
-        if self.frozen:
-            if not version:  # the run that makes it has only just begun
-                self._db.close()
-                self._db = _connect(None)
-            if not version or not _names(self._schema) <= tables:
-                self._in_memory(bool(version))
-        else:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            if not version or not _names(self._schema) <= tables:
-                make = f"BEGIN IMMEDIATE; {_NOTES} {self._schema} PRAGMA user_version={_VERSION};"
-                self._db.executescript(f"{make} {'' if version else _BEGUN} COMMIT;")
-        return self.note("fresh") == "1" if version or not self.frozen else True
+
+    def _make(self, there: bool, complete: bool) -> None:
+        """Make the tables that are missing, and remember how all are described."""
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        if not complete:
+            new = f"INSERT INTO notes VALUES ('fresh', '1', {proof(('fresh', '1'))});"  # noqa: S608
+            new = "DELETE FROM notes WHERE name = 'shape';" if there else new
+            make = f"BEGIN IMMEDIATE; {_NOTES} {self._schema} PRAGMA user_version={_VERSION}; {new} COMMIT;"
+            self._db.executescript(make)
+        if self.note("shape") is None:
+            self.keep_notes(shape=self._shape())
+
+    def _shape(self) -> str:
+        """A check sum of what describes the tables: SQLite has none, and a name that differs is a table lost."""
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+        return str(proof(self._db.execute(query).fetchall()))
 
     def _in_memory(self, copied: bool) -> None:
         """Work on a copy that has every table: a file that an older version made is not changed by a dry run."""
@@ -190,7 +208,11 @@ class Ledger:
 
     def _in_words(self, error: sqlite3.Error | UnicodeDecodeError) -> Unreachable:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _DAMAGED or isinstance(error, UnicodeDecodeError):  # it quotes what stands in a damaged file
+        if isinstance(error, UnicodeDecodeError):  # it would quote what stands in a damaged file
+            code = sqlite3.SQLITE_CORRUPT
+        if self._opening and code == sqlite3.SQLITE_ERROR:  # our statements are right; the tables' descriptions are not
+            code = sqlite3.SQLITE_CORRUPT
+        if code in _DAMAGED:
             self.damaged = True
             return Damaged(f"found a damaged file ({error}), expected the state of the runs")
         kind = Full if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) else Unreachable
