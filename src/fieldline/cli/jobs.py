@@ -15,7 +15,7 @@ from typing import Literal
 
 from .. import settings as configuration
 from ..errors import ConfigError, InputError
-from ..ledger import Full, set_aside
+from ..ledger import Damaged, Full, set_aside
 from ..manager import FileManager, Outcome, Step, run
 from ..outbox import RESERVE, SCHEMA, Outbox
 from ..patterns import expand
@@ -74,6 +74,10 @@ def _work(options: argparse.Namespace, settings: Settings) -> int:
         work = Work(options, settings, memory, tight)
         try:
             status = work.do()
+        except Damaged as damage:
+            if not again or options.dry_run:
+                raise
+            log.warning("%s", damage)
         finally:
             work.store.close()
             memory.close()
@@ -152,7 +156,7 @@ class Work:
             return []
         outcome = deliver(self._opened())
         quiet = outcome.ok and not outcome.notes and not any(outcome.deliveries.values())
-        if not quiet:
+        if not quiet and self.options.verb == "run":
             self.memory.add_runs(time.time_ns(), [as_row(outcome)])
         return [] if quiet else [outcome]
 
@@ -296,8 +300,9 @@ class Work:
 
         A run that found nothing new does not open the store for that: its rows wait for one that does, a day at most.
         """
-        if self.options.verb == "run":
-            self.memory.add_runs(time.time_ns(), [as_row(outcome) for outcome in outcomes])
+        if self.options.verb != "run":  # update-db makes no bucket, this one neither
+            return
+        self.memory.add_runs(time.time_ns(), [as_row(outcome) for outcome in outcomes])
         waiting = self.memory.runs()
         if not waiting or not (self._store_is_open() or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
             return

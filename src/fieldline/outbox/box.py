@@ -88,6 +88,7 @@ class Outbox:
         self._fields: dict[tuple[str, str], dict[str, Field]] = {}
         self._unasked = set[tuple[str, str]]()  # measurements of which only the server could know something
         self.written = 0
+        self._before: int | None = None  # the last parcel of earlier runs
 
     _remote: Remote | None
 
@@ -117,6 +118,7 @@ class Outbox:
         batch = points(frame, tags)
         if not len(batch.frame):
             return batch.rows
+        self._known(bucket, measurement)  # before the transaction: a slow server must not hold it open
         precision, now = precision_of(batch), self._now()
         most = self._policy.most_bytes if self._policy.window_bytes is None else self._policy.window_bytes // 5
         packed = [
@@ -125,6 +127,8 @@ class Outbox:
                 measurement, batch, precision, self._policy.most_rows, min(most, self._policy.most_bytes)
             )
         ]
+        if self._before is None:
+            self._before = self.queue.newest_number()
         with self.queue.ledger.transaction():
             self._learn(bucket, measurement, batch)
             self.queue.add(packed)
@@ -223,6 +227,7 @@ class Outbox:
             ended=self._ended.is_set,
             cancelled=self._cancelled.is_set,
             ballast=self._ballast,
+            before=self._before,
         )
 
     def finish(self) -> Delivery:
@@ -241,7 +246,7 @@ class Outbox:
         self._say_how_full()
         self._delivery.notes += self.notes
         self._ballast.take()
-        self._thread, done, self._delivery = None, self._delivery, None
+        self._thread, done, self._delivery, self._before = None, self._delivery, None, None
         self._ended.clear()
         self.notes = []
         return done

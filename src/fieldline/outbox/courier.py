@@ -90,7 +90,8 @@ class Courier:
     """Delivers what waits in `queue`, and what comes until `ended`.
 
     carrier: makes the carrier when there is something to deliver. to: what tells this destination from another, the
-    token included; after a change nobody waits. now: seconds since 1970. pause: waits so many seconds.
+    token included; after a change nobody waits. now: seconds since 1970. pause: waits so many seconds. before: the
+    number of the last parcel that earlier runs left; None: of the last one there is.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Courier:
         ended: Callable[[], bool] = lambda: True,
         cancelled: Callable[[], bool] = lambda: False,
         ballast: Ballast | None = None,
+        before: int | None = None,
     ) -> None:
         self.queue, self.policy, self.result = queue, policy, Delivery()
         self._make, self._to, self._now, self._pause = carrier, to, now, pause
@@ -113,7 +115,9 @@ class Courier:
         self._deadline = None if policy.seconds is None else time.monotonic() + policy.seconds
         self._most_bytes, self._tries = policy.most_bytes, 0
         self._trouble, self._kept = Trouble.of(queue), dict[str, int | None]()
-        self._ahead = queue.newest_number()  # parcels up to here were there before, or have gone ahead
+        self._before = queue.newest_number() if before is None else before
+        self._ahead = self._before  # up to here nothing goes ahead (any more)
+        self._unmade = dict[str, Denied]()  # buckets that we may not make, and the server's reason
 
     def work(self) -> Delivery:
         """Deliver until nothing waits, or until it must stop; return what became of it.
@@ -196,6 +200,8 @@ class Courier:
 
     def _send_ahead(self, first: Waiting) -> None:
         """Deliver what came in this run and leave it in the queue: its turn comes when the older rows are there."""
+        if first.number > self._before:
+            return
         for one in self.queue.behind(self._ahead):
             if one.number != first.number:
                 self._room(one)
@@ -241,11 +247,12 @@ class Courier:
         if self.policy.window_bytes is None:
             return self._most_bytes
         while True:
-            gone = self.queue.sent_since(self._now() - WINDOW)
+            now = self._now()  # after the clock was set back, what was sent later than now tells nothing
+            gone = [(time, size) for time, size in self.queue.sent_since(now - WINDOW) if time <= now]
             room = self.policy.window_bytes - sum(size for _, size in gone)
             if room >= first.parcel.size or not gone:
                 return room
-            wait = gone[0][0] + WINDOW - self._now() + 1
+            wait = gone[0][0] + WINDOW - now + 1
             text = f"the plan's {self.policy.window_bytes:,} bytes in 5 min are used up"
             if wait > self._left():
                 raise _Stop(f"{text}; the next run goes on")
@@ -263,6 +270,7 @@ class Courier:
             self._make().create(name, wanted[0])
         except Denied as denied:  # perhaps it is there, and the token may only write to it
             log.info("the bucket %s could not be made, and rows are sent all the same: %s", name, denied)
+            self._unmade[name] = denied
         else:
             self._commit(lambda: self.queue.made(name))
 
@@ -276,6 +284,8 @@ class Courier:
         except Denied as denied:
             if denied.no_bucket and self.queue.wanted(one.parcel.bucket):
                 self._commit(lambda: self.queue.made(one.parcel.bucket, False))  # somebody deleted it: made again
+            if denied.no_bucket and one.parcel.bucket in self._unmade:
+                raise self._unmade[one.parcel.bucket] from denied  # it says why the bucket is not there
             raise
 
     def _is_fresh(self, one: Waiting) -> bool:
