@@ -1,0 +1,420 @@
+"""The outbox by itself: what waits, in which order it leaves, what is set aside, and what is remembered."""
+
+import random
+import shutil
+
+import pandas as pd
+import pytest
+
+from delivering import Server
+from fieldline.errors import Denied, Rejected, TooLarge, Unreachable
+from fieldline.ledger import Damaged, Ledger
+from fieldline.outbox import SCHEMA, Ballast, Cap, Courier, Outbox, Policy, Queue, Trouble
+
+BUCKET, NOW = "field", 1_800_000_000.0
+
+
+def frame(first, last, add=0.0, step="s"):
+    """Rows number `first` to `last`, a second apart, with the value number + add."""
+    index = pd.DatetimeIndex(pd.to_datetime(range(first, last + 1), unit=step, utc=True), name="time").as_unit("ns")
+    return pd.DataFrame({"x": [number + add for number in range(first, last + 1)]}, index=index)
+
+
+def points(first, last, add=0.0):
+    return {(BUCKET, "m", number * 10**9): f"x={number + add:g}" for number in range(first, last + 1)}
+
+
+class Box:
+    """An outbox in a folder, before a server in memory; `run` is one run of a driver."""
+
+    def __init__(self, folder, server=None, policy=None, cap=None, to="here", ballast=None):
+        self.path, self.server = folder / "state.db", server or Server()
+        self.policy, self.cap, self.to, self.ballast = policy or Policy(seconds=5), cap or Cap(), to, ballast
+        self.now = NOW
+
+    def run(self, *frames, measurement="m", tags=(), background=False):
+        ledger = Ledger(self.path, SCHEMA)
+        box = Outbox(
+            ledger,
+            lambda: self.server,
+            self.policy,
+            self.cap,
+            to=self.to,
+            now=lambda: self.now,
+            ballast=self.ballast,
+            background=background,
+        )
+        box._fields[BUCKET, measurement] = {}  # the server in memory can't be asked
+        for one in frames:
+            box.write(BUCKET, measurement, one, tags)
+        try:
+            return box.finish()
+        finally:
+            box.close()
+            self.queue = Queue(Ledger(self.path, SCHEMA))
+            ledger.close()
+
+
+def fails(times, error):
+    """What a server does that fails so many times."""
+    left = [times]
+
+    def what(lines):
+        if left[0]:
+            left[0] -= 1
+            raise error
+        return lines
+
+    return what
+
+
+def refuses(bad, *, dropped=None, named=False, store=True):
+    """What a server does that refuses lines of which `bad` says so, and stores the others or none."""
+
+    def what(lines):
+        found = {number: "no" for number, line in enumerate(lines, 1) if bad(line)}
+        if not found:
+            return lines
+        error = Rejected("refused", len(found) if dropped else None, found if named else {})
+        error.taken = [line for number, line in enumerate(lines, 1) if number not in found] if store else []
+        raise error
+
+    return what
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_rows_leave_in_the_order_in_which_they_came(tmp_path, background):
+    box = Box(tmp_path)
+    done = box.run(frame(0, 9), frame(5, 14, add=0.5), frame(7, 8, add=0.25), background=background)
+    assert (done.rows, done.dead, done.stopped) == (22, 0, "")
+    wanted = {**points(0, 4), **points(5, 14, 0.5), **points(7, 8, 0.25)}
+    assert box.server.points == wanted
+    assert box.queue.depth().rows == 0
+
+
+def test_what_waits_survives_and_later_values_win(tmp_path):
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))))
+    assert box.run(frame(0, 9)).failed
+    assert box.queue.depth().rows == 10
+    box.now += 3600
+    done = box.run(frame(0, 9, add=0.5))
+    assert (done.rows, done.failed, done.stopped) == (20, False, "")
+    assert box.server.points == points(0, 9, 0.5)
+
+
+@pytest.mark.parametrize("store", [True, False])
+@pytest.mark.parametrize("how", [{}, {"dropped": True}, {"named": True}])
+def test_of_five_thousand_lines_the_bad_ones_alone_are_set_aside(tmp_path, how, store):
+    bad = {1, 777, 2500, 2501, 4999}
+    server = Server(refuses(lambda line: int(float(line.split(b"x=")[1].split()[0])) in bad, store=store, **how))
+    box = Box(tmp_path, server, Policy(seconds=60))
+    done = box.run(frame(0, 4999))
+    assert (done.dead, done.stopped, box.queue.depth().rows) == (5, "", 0)
+    assert server.points == {key: value for key, value in points(0, 4999).items() if key[2] // 10**9 not in bad}
+    dead = [box.queue.get(number) for number in box.queue.numbers(dead=True)]
+    assert sum(one.parcel.rows for one in dead) == 5
+    assert {one.reason for one in dead} <= ({"no", "refused"} if how.get("named") else {"refused"})
+    assert len(server.requests) < (5 if how.get("named") else 150)
+
+
+def test_a_column_that_is_refused_as_a_whole_takes_few_requests(tmp_path):
+    server = Server(refuses(lambda line: b"bad" in line, dropped=True))
+    box = Box(tmp_path, server)
+    both = pd.concat([frame(0, 4999)])
+    box.run(both, both.rename(columns={"x": "bad"}), both + 0.5)
+    assert len(server.requests) <= 6
+    assert box.queue.depth(dead=True).rows == 5000
+    assert server.points == points(0, 4999, 0.5)
+
+
+def test_a_cut_in_the_middle_keeps_what_was_reached(tmp_path):
+    bad = refuses(lambda line: b"x=4999" in line, store=False)
+    count = [0]
+
+    def what(lines):
+        count[0] += 1
+        if count[0] % 5 == 0:
+            raise Unreachable("away again")
+        return bad(lines)
+
+    box = Box(tmp_path, Server(what), Policy(seconds=1))
+    depths = []
+    box.run(frame(0, 4999))
+    while box.queue.depth().rows and len(depths) < 40:
+        depths.append(box.queue.depth().rows)
+        box.now += 3600
+        box.run()
+    assert depths == sorted(depths, reverse=True)
+    assert box.server.points == points(0, 4998)
+    assert box.queue.depth(dead=True).rows == 1
+
+
+@pytest.mark.parametrize("most", [1, 7, 100])
+def test_too_large_is_halved_until_it_is_taken(tmp_path, most):
+    def what(lines):
+        if len(lines) > most:
+            raise TooLarge("413")
+        return lines
+
+    box = Box(tmp_path, Server(what), Policy(seconds=60))
+    done = box.run(frame(0, 99), frame(100, 199))
+    assert (done.rows, done.dead, box.queue.depth().rows) == (200, 0, 0)
+    assert box.server.points == points(0, 199)
+
+
+def test_a_line_that_is_too_large_alone_is_set_aside(tmp_path):
+    def what(lines):
+        if any(b"x=5 " in line for line in lines):
+            raise TooLarge("413")
+        return lines
+
+    box = Box(tmp_path, Server(what))
+    assert box.run(frame(0, 9)).dead == 1
+    assert len(box.server.points) == 9
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_the_newest_first_means_once_ahead_and_once_in_turn(tmp_path, background):
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))), Policy(seconds=60, newest_first=True))
+    box.run(frame(0, 9), frame(5, 9, add=0.25))
+    box.now += 3600
+    box.server.requests.clear()
+    done = box.run(frame(8, 12, add=0.5), frame(12, 12, add=0.75), background=background)
+    assert b"x=8.5" in box.server.requests[0][0]
+    assert not done.stopped
+    assert box.queue.depth().rows == 0
+    wanted = {**points(0, 4), **points(5, 7, 0.25), **points(8, 11, 0.5), **points(12, 12, 0.75)}
+    assert box.server.points == wanted
+    box.server.requests.clear()
+    box.run(frame(20, 29), frame(30, 39))
+    assert sum(len(lines) for lines in box.server.requests) == 20, "without a backlog nothing is sent twice"
+
+
+def test_the_oldest_goes_when_the_cap_is_reached_and_it_is_said_before(tmp_path):
+    box = Box(tmp_path, Server(fails(10**9, Unreachable("away"))), cap=Cap(bytes=20_000))
+    said, lost = [], 0
+    dice = random.Random(1)
+    for number in range(60):
+        rows = frame(number * 100, number * 100 + 99)
+        rows["x"] = [dice.random() for _ in range(100)]
+        done = box.run(rows)
+        said += done.notes
+        box.now += 300
+        assert box.queue.depth().bytes <= 20_000
+    assert any("50 % is passed" in text for text in said)
+    assert any("80 % is passed" in text for text in said)
+    lost = [text for text in said if "were deleted from it" in text]
+    assert lost
+    assert said.index(lost[0]) > next(at for at, text in enumerate(said) if "80 %" in text)
+    first = box.queue.oldest()
+    assert first.first > 0
+    assert box.queue.newest_number() == 60
+
+
+def test_what_waits_too_long_goes(tmp_path):
+    box = Box(tmp_path, Server(fails(10**9, Unreachable("away"))), cap=Cap(days=10))
+    box.run(frame(0, 9))
+    box.now += 6 * 86400
+    assert any("60 % full" in text for text in box.run(frame(10, 19)).notes)
+    box.now += 5 * 86400
+    assert any("10 rows that waited" in text for text in box.run(frame(20, 29)).notes)
+    assert box.queue.depth().rows == 20
+
+
+def test_what_is_older_than_the_bucket_keeps_is_set_aside_with_the_reason(tmp_path):
+    server = Server(keep_days=10)
+    box = Box(tmp_path, server)
+    limit = int(NOW) - 10 * 86400
+    done = box.run(frame(limit - 5, limit + 4))
+    assert (done.rows, done.dead, box.queue.depth().rows) == (5, 5, 0)
+    [dead] = [box.queue.get(number) for number in box.queue.numbers(dead=True)]
+    assert dead.reason == "older than the 10 days that the bucket field keeps"
+    assert {key[2] for key in server.points} == {(limit + number) * 10**9 for number in range(5)}
+    server.days = 20
+    assert box.queue.revive([dead.number]) == 5
+    assert box.run().rows == 5
+    assert len(server.points) == 10
+
+
+def test_the_window_of_a_plan_is_kept_to_over_runs(tmp_path):
+    box = Box(tmp_path, policy=Policy(seconds=0.001, window_bytes=2000))
+    taken = []
+    box.run(frame(0, 299))
+    for _ in range(60):
+        before = sum(len(b"".join(lines)) for lines in box.server.requests)
+        box.now += 300
+        done = box.run()
+        taken.append(sum(len(b"".join(lines)) for lines in box.server.requests) - before)
+        if not box.queue.depth().rows:
+            break
+        assert "the plan's 2,000 bytes in 5 min are used up" in done.stopped or "time for deliveries" in done.stopped
+    assert max(taken) <= 2000
+    assert box.server.points == points(0, 299)
+
+
+def test_a_clock_that_was_set_back_does_not_use_up_a_plan(tmp_path):
+    box = Box(tmp_path, policy=Policy(seconds=0.5, window_bytes=2000))
+    box.run(frame(0, 70))
+    box.now -= 6 * 3600
+    box.run(frame(100, 110))
+    box.run()
+    assert box.queue.depth().rows == 0
+
+
+def test_back_off_grows_from_run_to_run_and_never_gives_up(tmp_path):
+    box = Box(tmp_path, Server(fails(50, Unreachable("away"))), Policy(seconds=0.5))
+    box.run(frame(0, 9))
+    waits = []
+    while box.queue.depth().rows:
+        trouble = Trouble.of(box.queue)
+        waits.append(trouble.not_before - box.now)
+        assert trouble.since == NOW
+        assert box.run().stopped.startswith("the next try is in")
+        box.now = trouble.not_before + 0.001
+        box.run()
+    assert len(waits) == 50
+    assert waits[0] <= 10 < waits[3]
+    assert max(waits) <= 600
+    assert all(wait >= 300 for wait in waits[10:])
+    assert box.server.points == points(0, 9)
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(5.0, 5.0), (300.0, 300.0), (1e9, 3600.0)])
+def test_a_server_that_says_how_long_is_obeyed(tmp_path, asked, wait):
+    box = Box(tmp_path, Server(fails(1, Unreachable("busy", asked))), Policy(seconds=1))
+    box.run(frame(0, 9))
+    assert Trouble.of(box.queue).not_before == NOW + wait
+    assert not box.server.points
+    box.now += wait + 1
+    assert box.run().rows == 10
+
+
+def test_denied_waits_for_a_person_and_not_for_the_clock(tmp_path):
+    box = Box(tmp_path, Server(fails(3, Denied("no token"))))
+    for _ in range(3):
+        assert box.run().failed or box.run(frame(0, 9)).failed
+    assert not box.run().failed
+    assert box.server.points == points(0, 9)
+
+
+def test_why_a_bucket_could_not_be_made_is_said(tmp_path):
+    class NoBuckets(Server):
+        def create(self, bucket, keep_days):
+            raise Denied("the free plan has two buckets")
+
+    box = Box(tmp_path, NoBuckets(fails(1, Denied("no such bucket", no_bucket=True))))
+    ledger = Ledger(box.path, SCHEMA)
+    Queue(ledger).want(BUCKET, None)
+    ledger.close()
+    assert box.run(frame(0, 9)).stopped == "the free plan has two buckets"
+    assert box.run().rows == 10
+
+
+def test_a_new_destination_does_not_wait(tmp_path):
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))))
+    box.run(frame(0, 9))
+    assert box.run().stopped.startswith("the next try is in")
+    box.to = "there"
+    assert box.run().rows == 10
+
+
+def test_a_parcel_that_a_disk_changed_is_never_sent(tmp_path):
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))))
+    box.run(frame(0, 9))
+    box.queue.ledger.close()
+    shutil.copy(box.path, tmp_path / "kept")
+    for change in ("body = x'00'", "body = 'text'", "body = NULL", "bucket = 'other'", "first = 7", "rows = 1"):
+        shutil.copy(tmp_path / "kept", box.path)
+        ledger = Ledger(box.path, SCHEMA)
+        with ledger.transaction() as db:
+            db.execute(f"UPDATE outbox SET {change}")  # noqa: S608
+        ledger.close()
+        box.now += 3600
+        with pytest.raises(Damaged):
+            box.run()
+        box.queue.ledger.close()
+    assert not box.server.points
+
+
+def test_totals_follow_whatever_happens(tmp_path):
+    ledger, dice = Ledger(tmp_path / "state.db", SCHEMA), random.Random(3)
+    queue = Queue(ledger)
+    for _ in range(60):
+        box = Outbox(ledger, Server, now=lambda: NOW, background=False)
+        box._fields[BUCKET, "m"] = {}
+        act = dice.randrange(4)
+        numbers = queue.numbers(dead=False)
+        if act < 2 or not numbers:
+            box.write(BUCKET, "m", frame(0, dice.randrange(20)))
+        elif act == 2:
+            queue.done([dice.choice(numbers)])
+        else:
+            one = queue.get(dice.choice(numbers))
+            queue.shrink(one.number, None, [type(one)(one.parcel, one.measurement, one.first, one.last, NOW, 0, "no")])
+        if dice.random() < 0.2:
+            queue.revive(queue.numbers(dead=True)[:1])
+        for dead in (False, True):
+            found = [queue.get(number) for number in queue.numbers(dead)]
+            depth = queue.depth(dead)
+            assert depth.parcels == len(found)
+            assert depth.rows == sum(one.parcel.rows for one in found)
+            assert depth.bytes == sum(len(one.parcel.body) for one in found)
+    ledger.close()
+
+
+def test_a_transaction_that_fails_changes_nothing(tmp_path):
+    ledger = Ledger(tmp_path / "state.db", SCHEMA)
+    with pytest.raises(ValueError, match="stop"), ledger.together():
+        ledger.keep_notes(one="1")
+        with ledger.transaction() as db:
+            db.execute("INSERT INTO sent VALUES (1, 1)")
+        raise ValueError("stop")
+    assert ledger.note("one") is None
+    with ledger.reading() as db:
+        assert db.execute("SELECT count(*) FROM sent").fetchone() == (0,)
+    ledger.keep_notes(one="1")
+    assert ledger.note("one") == "1"
+    ledger.close()
+
+
+def test_a_new_file_counts_as_new_until_all_is_there(tmp_path):
+    for _ in range(2):
+        ledger = Ledger(tmp_path / "state.db", SCHEMA)
+        assert ledger.fresh
+        ledger.close()
+    ledger = Ledger(tmp_path / "state.db", SCHEMA)
+    ledger.begun()
+    ledger.close()
+    ledger = Ledger(tmp_path / "state.db", SCHEMA)
+    assert not ledger.fresh
+    ledger.close()
+
+
+@pytest.mark.parametrize("name", ["outbox", "totals", "outbox_came", "outbox_reason", "notes"])
+def test_a_table_that_is_described_otherwise_is_damage(tmp_path, name):
+    ledger = Ledger(tmp_path / "state.db", SCHEMA)
+    with ledger.transaction() as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_master SET sql = replace(sql, 'a', 'e') WHERE name = ?", (name,))
+    ledger.close()
+    with pytest.raises(Damaged):
+        Ledger(tmp_path / "state.db", SCHEMA)
+
+
+def test_ballast_gives_way_when_the_disk_is_full(tmp_path):
+    ballast = Ballast(tmp_path / "ballast")
+    assert ballast.take()
+    assert not ballast.is_tight()
+    assert ballast.release()
+    assert not ballast.release()
+    assert not Ballast(None).is_tight()
+    assert not Ballast(None).take()
+
+
+def test_a_courier_without_anything_to_do_makes_no_carrier(tmp_path):
+    def never():
+        raise AssertionError("nothing was to be sent")
+
+    queue = Queue(Ledger(tmp_path / "state.db", SCHEMA))
+    done = Courier(queue, never, Policy()).work()
+    assert (done.rows, done.requests, done.stopped, done.failed) == (0, 0, "", False)
