@@ -1,0 +1,282 @@
+"""Fields become groups and panels by their names, units and levels."""
+
+import csv
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldline.cli import drivers
+from fieldline.groups import MOST, Known, arrange, colours, levels, pretty
+from fieldline.ports import Field
+from fieldline.simulator.tables import TABLES
+
+PROJECT = Path(__file__).parents[1]
+HEIGHTS = PROJECT.parent / "shared" / "data" / "us-umb_us-umd_measurement_heights.csv"
+
+
+def fields(*names, unit="degC", flags=False, **units):
+    """Numbers by name as a store knows them, with a tag, a record number and, if wanted, flags."""
+    found = {name: Field(name, "number", units.get(name, unit)) for name in names}
+    for name in names if flags else ():
+        found |= {name + end: Field(name + end, "integer") for end in ("_qc", "_qcbits")}
+    return {**found, "RECORD": Field("RECORD", "integer"), "station": Field("station", "text", tag=True)}
+
+
+def known(*names, station="umbs", measurement="fast", **more):
+    return Known("field", measurement, station, fields(*names, **more))
+
+
+def tower():
+    """What a store holds of the simulated tower, flags included."""
+    places = {"PARCal_2019": ("testoutput", "Ameriflux_fastdata"), "fastdata": ("ameriflux_atmospheric", "fastdata"),
+              "slowdata": ("ameriflux_soil", "slowdata")}  # fmt: skip
+    for table in TABLES:
+        found = {
+            one.name: Field(one.name, "text" if one.kind == "TIME" else "number", one.unit) for one in table.fields
+        }
+        found |= {name + "_qc": Field(name + "_qc", "integer") for name in list(found) if found[name].kind == "number"}
+        found["RECORD"] = Field("RECORD", "integer")
+        yield Known(*places.get(table.name, ("field", table.name)), table.station, found)
+
+
+@pytest.fixture(scope="module")
+def station():
+    return arrange(tower(), drivers.load(PROJECT / "drivers", "umbs"))
+
+
+def panels(layout, kind=None, group=None):
+    return [p for g in layout.groups if group in (None, g.id) for p in g.panels if kind in (None, p.kind)]
+
+
+def titled(layout, title):
+    return next(panel for panel in panels(layout) if panel.title == title)
+
+
+def orderly(layout):
+    """What holds for every layout."""
+    everything = panels(layout)
+    ids = [panel.id for panel in everything]
+    assert len(set(ids)) == len(ids)
+    shown = {(*one.table, one.name) for panel in everything for one in panel.series}
+    assert shown == {(*one.table, one.name) for table in layout.tables for one in table.fields}
+    assert all(group.panels for group in layout.groups)
+    for panel in everything:
+        assert 1 <= len(panel.series) <= MOST, panel.title
+        assert panel.title and len(panel.title) <= 130
+        assert len({one.label for one in panel.series}) == len(panel.series), [one.label for one in panel.series]
+        if panel.kind not in ("flags", "missing"):
+            assert len({(one.colour, one.dash) for one in panel.series}) == len(panel.series), panel.title
+    return everything
+
+
+@pytest.mark.parametrize(
+    ("name", "metres", "soil", "words"),
+    [
+        ("Temp_46m", 46, False, "46 m"),
+        ("RH_avg_3m", 3, False, "3 m"),
+        ("CO2_0m", 0, False, "0 m"),
+        ("Temp_46m_Max", 46, False, "46 m"),
+        ("Soil_temp_7.5cm_st2", 0.075, True, "7.5 cm, plot 2"),
+        ("Soil_temp_1m_st3", 1, True, "1 m, plot 3"),
+        ("Soil_moisture_0-30cm_1", 0.3, True, "0–30 cm, no. 1"),
+        ("T107_10cm_Avg", 0.1, True, "10 cm"),
+        ("VWC_2m", 2, True, "2 m"),
+        ("TA_1_2_1", None, False, "level 2, plot 1, no. 1"),
+        ("TS_1_2_A", None, True, "level 2, plot 1"),
+        ("SWC_PI_1", None, True, "no. 1"),
+        ("Rain_mm_Tot", None, False, ""),
+        ("10m", 10, False, "10 m"),
+        ("", None, False, ""),
+    ],
+)
+def test_a_name_tells_where_its_sensor_is(name, metres, soil, words):
+    at = levels.place(name)
+    assert at.metres == pytest.approx(metres)
+    assert levels.words(at, soil) == words
+
+
+def test_a_station_called_after_its_height_gives_it_to_its_fields_but_not_to_its_battery():
+    layout = arrange([known("PPFD", "Battery_voltage", station="46m", PPFD="umol m-2 s-1", Battery_voltage="V")])
+    assert {one.name: one.height for one in layout.tables[0].fields} == {"PPFD": 46, "Battery_voltage": None}
+
+
+def test_the_simulated_tower_has_every_group_that_the_station_measures(station):
+    orderly(station)
+    assert [group.id for group in station.groups] == [
+        *("temperature", "wind", "gases", "analyser", "radiation", "par", "soil_temperature", "soil_moisture"),
+        *("pressure", "precipitation", "fluxes", "power", "logger", "other", "quality"),
+    ]
+    assert {panel.kind for panel in panels(station)} == {
+        *("lines", "pair", "profile", "rose", "depth", "fingerprint", "flags", "missing", "diagnostics", "balance"),
+    }
+
+
+def test_gases_over_heights_are_one_panel_from_the_top_down(station):
+    series = [one for one in titled(station, "CO2").series if one.measurement == "fastdata"]
+    assert [one.label for one in series] == ["46 m", "34 m", "22 m", "7 m", "3 m", "0 m"]
+    assert titled(station, "CO2").unit == "µmol mol⁻¹"
+
+
+def test_the_soil_is_a_panel_a_plot_and_depth_over_time(station):
+    assert [one.label for one in titled(station, "Soil temperature, plot 2").series][:2] == [
+        "2 cm, plot 2",
+        "7.5 cm, plot 2",
+    ]
+    assert [one.depth for one in titled(station, "Soil moisture by depth and time").series] == [0.05, 0.15, 0.3]
+
+
+def test_a_rose_has_speed_then_direction_of_one_instrument(station):
+    assert [one.name for one in titled(station, "Wind rose, 46 m").series] == ["Wind_speed_46m", "Wind_dir_46m"]
+
+
+def test_instruments_at_one_height_are_compared(station):
+    names = [{one.name for one in panel.series} for panel in panels(station, "pair")]
+    assert {"U_wind_speed_46m", "Wind_speed_46m"} in names
+    assert {"Sonic_temp_46m", "Temp_46m"} in names
+    assert all(len({one.table for one in panel.series}) == 1 for panel in panels(station, "pair"))
+
+
+def test_balances_have_the_parts_of_one_table(station):
+    assert [one.name for one in titled(station, "Energy balance").series] == ["NETRAD", "H", "LE", "G"]
+
+
+def test_declared_limits_and_units_win_over_those_of_the_name():
+    tables = drivers.load(PROJECT / "drivers", "umbs")
+    par = {"PPFD": Field("PPFD", "number", "umol/m^2/s"), "Total_PPFD": Field("Total_PPFD", "number", "")}
+    layout = arrange([Known("testoutput", "Ameriflux_fastdata", "46m", par)], tables)
+    assert [(one.unit, one.limits, one.suspect) for one in layout.tables[0].fields] == [
+        ("umol m-2 s-1", (-10, 3000), (-8, 2500))
+    ] * 2
+    assert layout.tables[0].interval == 5
+    assert [(t.value, t.flag) for t in panels(layout, "lines")[0].thresholds] == [
+        (-10, 4),
+        (-8, 3),
+        (2500, 3),
+        (3000, 4),
+    ]
+
+
+def test_flags_record_numbers_tags_and_text_are_never_series():
+    layout = arrange([Known("b", "m", "", {**fields("Temp_2m", flags=True), "note": Field("note", "text")})])
+    assert [(one.name, one.flags) for one in layout.tables[0].fields] == [("Temp_2m", True)]
+
+
+def test_a_grade_of_eddy_covariance_is_no_flag_of_ours():
+    layout = arrange([known("FC", "FC_QC", FC="umol m-2 s-1", FC_QC="grade")])
+    assert [(one.name, one.flags) for one in layout.tables[0].fields] == [("FC", False), ("FC_QC", False)]
+    assert titled(layout, "Quality grades").kind == "diagnostics"
+
+
+def test_a_corrected_field_is_a_series_beside_the_raw_one():
+    layout = arrange([known("Temp_2m", "Temp_2m_corrected")])
+    assert [one.label for one in panels(layout, "lines")[0].series] == ["2 m", "2 m corrected"]
+
+
+def test_nothing_measured_is_nothing_shown():
+    assert arrange([]).groups == ()
+    assert arrange([Known("b", "m", "", {"note": Field("note", "text")})]).tables == ()
+
+
+def test_one_height_has_one_colour_in_every_panel_over_heights(station):
+    seen = {}
+    for panel in panels(station, "lines") + panels(station, "profile"):
+        if len({one.height for one in panel.series}) > 1:
+            for one in panel.series:
+                if one.height is not None:
+                    assert seen.setdefault(one.height, one.colour) == one.colour
+    assert (seen[46], seen[34], seen[15], seen[3]) == ("#d6322d", "#c58300", "#009e73", "#2f80c8")
+
+
+def luminance(colour):
+    channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_colour_can_be_seen_on_a_white_and_on_a_dark_page():
+    everything = {colours.of_height(x / 4) for x in range(400)} | {colours.of_depth(x / 100) for x in range(400)}
+    for colour in everything | set(colours.PALETTE) | set(colours.COMPONENTS.values()):
+        assert contrast(colour, "#ffffff") >= 3, colour
+        assert contrast(colour, "#14181d") >= 3, colour
+
+
+def deuteranope(colour):
+    """Machado, Oliveira and Fernandes (2009), severity 1."""
+    r, g, b = ((int(colour[k : k + 2], 16) / 255) ** 2.2 for k in (1, 3, 5))
+    rows = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
+    return [255 * max(0.0, x * r + y * g + z * b) ** (1 / 2.2) for x, y, z in rows]
+
+
+def test_the_four_heights_stay_apart_without_red_and_green():
+    seen = [deuteranope(colours.of_height(height)) for height in (46, 34, 15, 3)]
+    for one, other in itertools.combinations(seen, 2):
+        assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 35
+
+
+@pytest.mark.parametrize(
+    ("unit", "symbol"),
+    [
+        ("umol m-2 s-1", "µmol m⁻² s⁻¹"),
+        ("degC", "°C"),
+        ("deg", "°"),
+        ("kPa", "kPa"),
+        ("mm", "mm"),
+        ("", ""),
+        ("%", "%"),
+    ],
+)
+def test_units_are_written_as_people_write_them(unit, symbol):
+    assert pretty(unit) == symbol
+
+
+SITE_WORDS = ["Temp", "RH", "CO2", "H2O", "Wind_speed", "Wind_dir", "Soil_temp", "VWC", "PPFD", "SW_IN", "NETRAD", "LE",
+              "batt_volt", "diag_irga", "Foo", "x", "TA", "f"]  # fmt: skip
+SITE_UNITS = ["degC", "%", "m s-1", "W m-2", "V", "", "umol mol-1", "furlong"]
+
+
+@pytest.mark.parametrize("columns", [10, 40, 120, 400])
+@pytest.mark.parametrize("style", ["heights", "plots", "positions", "numbers"])
+def test_sites_of_any_size_stay_readable(columns, style):
+    names = {}
+    for number in range(columns):
+        word = SITE_WORDS[number % len(SITE_WORDS)]
+        step = number // len(SITE_WORDS)
+        end = {"heights": f"_{step}m", "plots": f"_{step % 4 * 10 + 5}cm_st{step // 4}", "positions": f"_1_{step}_1",
+               "numbers": f"{step:02}"}[style]  # fmt: skip
+        names[f"{word}{end}"] = SITE_UNITS[number % len(SITE_WORDS) % len(SITE_UNITS)]
+    sites = [known(*names, flags=True, **names), known(*names, station="other", **names)]
+    layout = arrange(sites)
+    orderly(layout)
+    assert len(panels(layout, "lines")) <= max(len(SITE_WORDS) + 2, columns / 2)  # of two stations: 4 series each
+    assert layout == arrange(sites[::-1])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(st.text(min_size=0, max_size=20), st.tuples(st.sampled_from(["number", "integer", "boolean"]),
+                    st.sampled_from(SITE_UNITS) | st.text(max_size=5)), max_size=40),
+)  # fmt: skip
+def test_any_names_and_units_have_a_layout(drawn):
+    found = {name: Field(name, kind, unit) for name, (kind, unit) in drawn.items()}
+    orderly(arrange([Known("b", "m", "", found)]))
+
+
+def test_the_ameriflux_names_of_the_station_are_laid_out_with_their_heights():
+    if not HEIGHTS.exists():
+        assert not os.environ.get("CI"), f"{HEIGHTS} is missing"
+        pytest.skip("the table of instrument heights is not here")
+    with HEIGHTS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    heights = {row["Variable"]: float(row["Height"]) for row in rows if row["Height"]}
+    layout = arrange([known(*heights, unit="")], heights=heights)
+    orderly(layout)
+    assert titled(layout, "Soil temperature by depth and time").series[0].depth == 0.02
