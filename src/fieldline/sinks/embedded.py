@@ -15,15 +15,17 @@ and from which it is detached; between calls nothing is open. Use it in the proc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pandas as pd
 
 from ..errors import Rejected, Unreachable
+from ..influxql import QueryError, Series, Show, Statement
 from ..points import Points, answer, fitted, points
 from ..ports import AGGREGATES, Aggregate, Field
 from . import _catalog as catalog
@@ -31,8 +33,12 @@ from . import _query as query
 from ._catalog import STORE, Cursor, Table, sql
 from ._faults import fault
 from ._file import shared
+from ._looking import Look
+from ._select import select
+from ._select_show import show
 from ._turnstile import Patience, turnstile
 
+T = TypeVar("T")
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
 DAY = 86_400 * 10**9  # ns
 
@@ -112,6 +118,25 @@ class Embedded:
         with self._reading(f"to read {measurement!r}") as cursor:
             return _ask(cursor, query.newest(self._there(cursor, bucket, measurement)))
 
+    def look(self, bucket: str, measurement: str, work: Callable[[Look], T]) -> T:
+        """What `work` makes of one measurement as it is at one moment; it may ask several questions.
+
+        Raises: Rejected, when bucket or measurement is not there; Unreachable.
+        """
+        with self._reading(f"to look at {measurement!r}") as cursor:
+            table = self._there(cursor, bucket, measurement)
+            return work(Look(table, cursor, self._where(table)))
+
+    def catalogue(self) -> dict[str, dict[str, dict[str, Field]]]:
+        """Tags and fields of every measurement of every bucket, in one query."""
+        if self._file.missing():
+            return {}
+        found: dict[str, dict[str, dict[str, Field]]] = {}
+        with self._reading("to list everything") as cursor:
+            for bucket, measurement, name, kind, unit, tag in cursor.execute(catalog.EVERYTHING).fetchall():
+                found.setdefault(bucket, {}).setdefault(measurement, {})[name] = Field(name, kind, unit, tag)
+        return found
+
     def buckets(self) -> dict[str, int | None]:
         """See `ports.Store`."""
         if self._file.missing():
@@ -132,6 +157,23 @@ class Embedded:
         with self._reading("to list the fields") as cursor:
             table = catalog.look_up(cursor, bucket, measurement)
             return {column.field.name: column.field for column in table.columns} if table else {}
+
+    def answer(self, bucket: str, statement: Statement, now_ns: int, timeout_seconds: float = 20.0) -> list[Series]:
+        """What answers one statement of InfluxQL (see docs/influxql.md).
+
+        Args:
+            bucket: the database, where the statement names none.
+            now_ns: what now() is [ns since 1970].
+            timeout_seconds: how long DuckDB may work at it; writers wait meanwhile.
+
+        Raises: QueryError, when it can't be answered; Unreachable.
+        """
+        if self._file.missing():
+            raise QueryError(f"database not found: {bucket}")
+        with self._reading("to answer a query") as cursor, _limited(cursor, timeout_seconds):
+            if isinstance(statement, Show):
+                return show(cursor, bucket, statement, now_ns)
+            return select(cursor, bucket, statement, now_ns)
 
     def retain(self, bucket: str, keep_days: int | None) -> None:
         """See `ports.Store`."""
@@ -229,6 +271,22 @@ class Embedded:
             raise fault(self.path, str(error)) from error
 
 
+@contextmanager
+def _limited(cursor: Any, seconds: float) -> Iterator[None]:
+    """Interrupt what takes too long, and say what a question did that DuckDB can't work out. Raises: QueryError."""
+    timer = threading.Timer(seconds, cursor.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise QueryError(f"query-timeout limit exceeded: {seconds:g} s; ask for a shorter range") from error
+    except (duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.ConversionException) as error:
+        raise QueryError(f"the query cannot be worked out: {str(error).splitlines()[0]}") from error
+    finally:
+        timer.cancel()
+
+
 def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) -> None:
     """Write the rows of one step, and make room in the table for what they bring."""
     new = [field for field in batch.fields(units) if table.find(field.name) is None]
@@ -246,6 +304,7 @@ def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) 
         cursor.execute(query.merge(table, columns), span)
     else:
         cursor.execute(query.insert(table, columns))
+    catalog.note_write(cursor, table.bucket, table.measurement, *span)
 
 
 def _ask(cursor: Cursor, question: query.Query, unit: int = 1) -> pd.DataFrame:

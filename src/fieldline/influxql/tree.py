@@ -1,0 +1,180 @@
+"""What an InfluxQL text means: statements and expressions as frozen data, and the errors of those who read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import FieldlineError
+
+
+class QueryError(FieldlineError):
+    """A statement that can be read and not be answered; the words are those that influxd uses, where it has some."""
+
+
+class SyntaxFault(QueryError):
+    """A text that is not InfluxQL, or not the part of it that is answered here: nothing of it was run."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A field or tag by name; `cast` is what stood behind `::` (field, tag or nothing)."""
+
+    name: str
+    cast: str = ""
+
+
+@dataclass(frozen=True)
+class Star:
+    """All fields and tags, or only those that `cast` says."""
+
+    cast: str = ""
+
+
+@dataclass(frozen=True)
+class Regex:
+    """A regular expression of RE2, as it stood between the slashes."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with a fraction."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of time [ns]."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """What stood in single quotes."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    """true or false."""
+
+    value: bool
+
+
+@dataclass(frozen=True)
+class Binary:
+    """Two expressions and what stands between them; AND and OR in capitals, `<>` as `!=`."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function; its name in small letters."""
+
+    name: str
+    args: tuple[Expr, ...] = ()
+
+
+Expr = Ref | Star | Regex | Number | Integer | Duration | Text | Truth | Binary | Call
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing selected, and what it shall be called."""
+
+    expr: Expr
+    alias: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A measurement, or with `regex` all whose names match; empty names are those of the request."""
+
+    name: str = ""
+    policy: str = ""
+    database: str = ""
+    regex: bool = False
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What stands where a window has no value."""
+
+    how: Literal["null", "none", "previous", "linear", "number"] = "null"
+    value: int | float | None = None
+
+
+@dataclass(frozen=True)
+class Select:
+    """A SELECT that passed the checks; 0 for a limit means none. `every` and `offset_ns` [ns] are those of time()."""
+
+    items: tuple[Item, ...]
+    sources: tuple[Source, ...]
+    where: Expr | None = None
+    groups: tuple[Ref | Star | Regex, ...] = ()
+    every: int = 0
+    offset_ns: int = 0
+    fill: Fill = Fill()
+    descending: bool = False
+    limit: int = 0
+    offset: int = 0
+    slimit: int = 0
+    soffset: int = 0
+    zone: str = ""
+    time_name: str = "time"
+
+
+@dataclass(frozen=True)
+class Show:
+    """A SHOW: of databases, policies, measurements, field keys, tag keys or tag values; `keys` is for tag values."""
+
+    what: Literal["databases", "policies", "measurements", "field keys", "tag keys", "tag values"]
+    database: str = ""
+    sources: tuple[Source, ...] = ()
+    where: Expr | None = None
+    keys: tuple[str, ...] | Regex = ()
+    negated: bool = False
+    limit: int = 0
+    offset: int = 0
+
+
+Statement = Select | Show
+
+
+def walk(expr: Expr | None) -> Iterator[Expr]:
+    """An expression and all that is in it, outside first."""
+    if expr is None:
+        return
+    yield expr
+    parts: tuple[Expr, ...] = ()
+    if isinstance(expr, Binary):
+        parts = (expr.left, expr.right)
+    elif isinstance(expr, Call):
+        parts = expr.args
+    for part in parts:
+        yield from walk(part)
+
+
+def databases(statement: Statement, default: str) -> set[str]:
+    """Every database that a statement reads; `default` is that of the request. Of SHOW DATABASES: none."""
+    if isinstance(statement, Show):
+        if statement.what == "databases":
+            return set()
+        default = statement.database or default
+    return {source.database or default for source in statement.sources} or {default}

@@ -1,0 +1,127 @@
+"""The SHOWs of InfluxQL on the embedded store: what there is, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..influxql.ranges import split
+from ..influxql.series import Series
+from ..influxql.tree import Binary, Expr, QueryError, Regex, Show, Source
+from . import _catalog as catalog
+from ._catalog import Column, Cursor, Table, sql
+from ._select_names import kinds_of
+from ._select_sources import matching, measurements, tables
+from ._select_where import Names, Piece, tag_condition
+
+KINDS = {"number": "float", "integer": "integer", "text": "string", "boolean": "boolean"}
+EVERYTHING = (Source("", regex=True),)
+
+
+def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int) -> list[Series]:
+    """The answer. Raises: QueryError."""
+    bucket = statement.database or bucket
+    if statement.what == "databases":
+        names = [name for name, _ in cursor.execute(catalog.BUCKETS).fetchall()]
+        return [_list("databases", ("name",), [(name,) for name in names])]
+    if not bucket:
+        raise QueryError("database name required")
+    if statement.what == "policies":
+        return [_policies(cursor, bucket)]
+    there = measurements(cursor, bucket)
+    if statement.what == "measurements":
+        return _measurements(cursor, bucket, there, statement, now_ns)
+    found = tables(cursor, bucket, statement.sources or EVERYTHING)
+    where, _ = split(statement.where, now_ns, "")
+    found.sort(key=lambda table: table.measurement)
+    answers = [(table, _rows_of(cursor, table, statement, where)) for table in found]
+    columns = {"field keys": ("fieldKey", "fieldType"), "tag keys": ("tagKey",), "tag values": ("key", "value")}
+    cut = [(table, _cut(rows, statement)) for table, rows in answers]
+    return [_list(table.measurement, columns[statement.what], rows) for table, rows in cut if rows]
+
+
+def _policies(cursor: Cursor, bucket: str) -> Series:
+    days = dict(cursor.execute(catalog.BUCKETS).fetchall())
+    if bucket not in days:
+        raise QueryError(f"database not found: {bucket}")
+    kept = "0s" if days[bucket] is None else f"{days[bucket] * 24}h0m0s"
+    names = ("name", "duration", "shardGroupDuration", "replicaN", "default")
+    return _list("", names, [("autogen", kept, "168h0m0s", 1, True)])
+
+
+def _measurements(cursor: Cursor, bucket: str, there: Sequence[str], statement: Show, now_ns: int) -> list[Series]:
+    names = list(there)
+    for source in statement.sources:
+        wanted = matching(cursor, names, source.name) if source.regex else {source.name}
+        names = [name for name in names if name in wanted]
+    if statement.where is not None:
+        where, span = split(statement.where, now_ns, "")
+        if span.start is not None or span.end is not None:
+            raise QueryError("SHOW MEASUREMENTS doesn't support time in WHERE clause")
+        found = tables(cursor, bucket, [Source(name) for name in names])
+        names = [table.measurement for table in found if _has(cursor, table, where)]
+    rows = _cut([(name,) for name in names], statement)
+    return [_list("measurements", ("name",), rows)] if rows else []
+
+
+def _has(cursor: Cursor, table: Table, where: Expr | None) -> bool:
+    """Whether the tags of a measurement are as a condition says; `!=` and `!~` mean that no series has the value."""
+    if isinstance(where, Binary) and where.op in ("AND", "OR"):
+        left, right = _has(cursor, table, where.left), _has(cursor, table, where.right)
+        return left and right if where.op == "AND" else left or right
+    turned = {"!=": "=", "!~": "=~"}
+    if isinstance(where, Binary) and where.op in turned:
+        return not _has(cursor, table, Binary(turned[where.op], where.left, where.right))
+    return bool(_ask(cursor, table, ["1"], tag_condition(where, Names(table, kinds_of([table]))), 1))
+
+
+def _rows_of(cursor: Cursor, table: Table, statement: Show, where: Expr | None) -> list[tuple[Any, ...]]:
+    if statement.what == "field keys":
+        return sorted((column.field.name, KINDS[column.field.kind]) for column in table.fields)
+    chosen = tag_condition(where, Names(table, kinds_of([table])))
+    tags = sorted(table.tags, key=lambda column: column.field.name)
+    if statement.what == "tag keys":
+        return [(tag.field.name,) for tag in tags if _values(cursor, table, tag, chosen, 1)]
+    wanted = _wanted(cursor, tags, statement)
+    return [(tag.field.name, value) for tag in wanted for value in _values(cursor, table, tag, chosen)]
+
+
+def _wanted(cursor: Cursor, tags: Sequence[Column], statement: Show) -> list[Column]:
+    """The tags that WITH KEY names."""
+    names = [tag.field.name for tag in tags]
+    keys = matching(cursor, names, statement.keys.text) if isinstance(statement.keys, Regex) else set(statement.keys)
+    return [tag for tag in tags if (tag.field.name in keys) != statement.negated]
+
+
+def _values(cursor: Cursor, table: Table, tag: Column, chosen: Piece, most: int = 1_000_000) -> list[str]:
+    """The values of a tag, sorted."""
+    there = sql("{where} AND {tag} <> ''", where=chosen.text, tag=tag.name)
+    return [value for (value,) in _ask(cursor, table, [tag.name], Piece(there, chosen.values), most)]
+
+
+def _ask(cursor: Cursor, table: Table, wanted: list[str], chosen: Piece, most: int) -> list[tuple[Any, ...]]:
+    texts = [catalog.Sql(text) if text == "1" else text for text in wanted]
+    query = sql(
+        "SELECT DISTINCT {wanted} FROM {table} WHERE {where} ORDER BY 1 LIMIT {most}",
+        wanted=texts,
+        table=table.path,
+        where=chosen.text,
+        most=catalog.Sql(str(most)),
+    )
+    rows: list[tuple[Any, ...]] = cursor.execute(query, list(chosen.values)).fetchall()
+    return rows
+
+
+def _cut(rows: list[tuple[Any, ...]], statement: Show) -> list[tuple[Any, ...]]:
+    end = statement.offset + statement.limit if statement.limit else None
+    return rows[statement.offset : end]
+
+
+def _list(name: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Series:
+    values = [np.empty(len(rows), dtype=object) for _ in columns]
+    for place, row in enumerate(rows):
+        for column, value in zip(values, row, strict=True):
+            column[place] = value
+    return Series(name, None, columns, None, values)

@@ -1,0 +1,173 @@
+"""A WHERE of InfluxQL as SQL: what influxd thinks of tags, fields and what is missing, in DuckDB's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..influxql.tree import Binary, Expr, Integer, Number, QueryError, Ref, Regex, Text, Truth
+from ..ports import Kind
+from ._catalog import Sql, Table, sql
+
+NOTHING, ALL = Sql("FALSE"), Sql("TRUE")
+COMPARISONS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """SQL and the values of its question marks, in their order."""
+
+    text: Sql
+    values: tuple[Any, ...] = ()
+
+
+def joined(word: str, pieces: Sequence[Piece]) -> Piece:
+    """Pieces with a word such as AND between them, in brackets."""
+    text = Sql("(" + f" {word} ".join(piece.text for piece in pieces) + ")")
+    return Piece(text, tuple(value for piece in pieces for value in piece.values))
+
+
+@dataclass(frozen=True)
+class Names:
+    """What names mean in one table: `kinds` are the fields of all sources together, which may differ from the table's."""
+
+    table: Table
+    kinds: Mapping[str, Kind]
+
+    def is_tag(self, ref: Ref) -> bool:
+        """Whether influxd takes the name for a tag: a name that nobody wrote is one, without a value."""
+        return ref.cast == "tag" or (ref.cast != "field" and ref.name not in self.kinds)
+
+    def tag(self, name: str) -> Sql:
+        """The value of a tag; nothing where the table has no such tag."""
+        column = self.table.find(name)
+        return sql("{name}", name=column.name) if column is not None and column.field.tag else Sql("''")
+
+    def field(self, name: str) -> tuple[Sql, Kind] | None:
+        """The value of a field as its common kind; None where this table has none that could be that."""
+        column = self.table.find(name)
+        if column is None or column.field.tag:
+            return None
+        wanted, kind = self.kinds.get(name, column.field.kind), column.field.kind
+        if wanted == kind:
+            return sql("{name}", name=column.name), kind
+        if (wanted, kind) == ("number", "integer"):
+            return sql("CAST({name} AS DOUBLE)", name=column.name), wanted
+        return None
+
+
+def condition(expr: Expr | None, names: Names) -> Piece:
+    """Which rows the condition lets through."""
+    return _each(expr, lambda leaf: _leaf(leaf, names))
+
+
+def tag_condition(expr: Expr | None, names: Names) -> Piece:
+    """Which series could have such rows: what the condition says of fields is taken for granted."""
+
+    def leaf(binary: Binary) -> Piece:
+        refs = [side for side in (binary.left, binary.right) if isinstance(side, Ref)]
+        return _leaf(binary, names) if all(names.is_tag(ref) for ref in refs) else Piece(ALL)
+
+    return _each(expr, leaf)
+
+
+def pinned(expr: Expr | None, names: Names) -> set[str]:
+    """The tags that have one value in all rows that the condition lets through."""
+    if isinstance(expr, Binary) and expr.op == "AND":
+        return pinned(expr.left, names) | pinned(expr.right, names)
+    if isinstance(expr, Binary) and expr.op == "=" and isinstance(expr.right, Text) and isinstance(expr.left, Ref):
+        return {expr.left.name} if names.is_tag(expr.left) else set()
+    return set()
+
+
+def _each(expr: Expr | None, leaf: Callable[[Binary], Piece]) -> Piece:
+    if expr is None:
+        return Piece(ALL)
+    if isinstance(expr, Truth):
+        return Piece(ALL if expr.value else NOTHING)
+    if not isinstance(expr, Binary):
+        raise QueryError("invalid condition expression: expected a comparison")
+    if expr.op in ("AND", "OR"):
+        return joined(expr.op, [_each(expr.left, leaf), _each(expr.right, leaf)])
+    return leaf(expr)
+
+
+MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def _leaf(expr: Binary, names: Names) -> Piece:
+    left, op, right = expr.left, expr.op, expr.right
+    if not isinstance(left, Ref):
+        left, op, right = right, MIRRORED.get(op, op), left
+    if not isinstance(left, Ref) or op not in (*COMPARISONS, "=~", "!~"):
+        raise QueryError("unsupported: a comparison in WHERE that is not of a tag, a field or time with a value")
+    if not isinstance(right, Ref | Regex | Text | Number | Integer | Truth):
+        raise QueryError("unsupported: arithmetic, functions and durations in a comparison of a tag or field")
+    if isinstance(right, Ref):
+        return _two(left, op, right, names)
+    if names.is_tag(left):
+        return _tag(names.tag(left.name), op, right)
+    return _field(names.field(left.name), op, right)
+
+
+def _tag(tag: Sql, op: str, value: Expr) -> Piece:
+    """A tag that is missing is an empty one; tags can be equal or match, nothing else."""
+    if isinstance(value, Regex):
+        word = Sql("" if op == "=~" else "NOT ")
+        return Piece(sql("{word}regexp_matches({tag}, ?)", word=word, tag=tag), (value.text,))
+    if isinstance(value, Text) and op in ("=", "!="):
+        return Piece(sql("{tag} {op} ?", tag=tag, op=Sql(COMPARISONS[op])), (value.value,))
+    return Piece(NOTHING)
+
+
+def _field(field: tuple[Sql, Kind] | None, op: str, value: Expr) -> Piece:
+    """What is missing or of another kind compares to nothing, but what is missing counts as false beside a truth value."""
+    if isinstance(value, Truth):
+        return _truth(field, op, value.value)
+    if field is None:
+        return Piece(NOTHING)
+    text, kind = field
+    if isinstance(value, Regex):
+        if kind != "text":
+            return Piece(NOTHING)
+        word = Sql("" if op == "=~" else "NOT ")
+        return Piece(sql("coalesce({word}regexp_matches({it}, ?), FALSE)", word=word, it=text), (value.text,))
+    if isinstance(value, Text):
+        fits = kind == "text" and op in ("=", "!=")
+    else:
+        fits = kind in ("number", "integer")
+    if not fits or not isinstance(value, Text | Number | Integer):
+        return Piece(NOTHING)
+    return Piece(sql("coalesce({it} {op} ?, FALSE)", it=text, op=Sql(COMPARISONS[op])), (value.value,))
+
+
+def _truth(field: tuple[Sql, Kind] | None, op: str, value: bool) -> Piece:
+    if op not in ("=", "!="):
+        return Piece(NOTHING)
+    missing = Sql("TRUE" if (op == "=") != value else "FALSE")
+    if field is None:
+        return Piece(missing)
+    text, kind = field
+    if kind != "boolean":
+        return Piece(sql("({it} IS NULL AND {missing})", it=text, missing=missing))
+    return Piece(sql("coalesce({it} {op} ?, {missing})", it=text, op=Sql(COMPARISONS[op]), missing=missing), (value,))
+
+
+def _two(left: Ref, op: str, right: Ref, names: Names) -> Piece:
+    """Two names: two tags can be equal or not, two numbers compare."""
+    if names.is_tag(left) and names.is_tag(right):
+        if op not in ("=", "!="):
+            return Piece(NOTHING)
+        one, other = names.tag(left.name), names.tag(right.name)
+        same = sql("({one} = {other} AND {one} <> '')", one=one, other=other)
+        return Piece(same if op == "=" else sql("NOT {same}", same=same))
+    if names.is_tag(left) or names.is_tag(right):
+        raise QueryError("unsupported: a comparison of a tag with a field")
+    first, second = names.field(left.name), names.field(right.name)
+    if first is None or second is None:
+        return Piece(NOTHING)
+    numbers = {first[1], second[1]} <= {"number", "integer"}
+    if not (numbers or (first[1] == second[1] == "text" and op in ("=", "!="))) or op not in COMPARISONS:
+        raise QueryError("unsupported: a comparison of two fields that are not numbers")
+    return Piece(sql("coalesce({a} {op} {b}, FALSE)", a=first[0], op=Sql(COMPARISONS[op]), b=second[0]))
