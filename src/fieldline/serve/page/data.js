@@ -1,0 +1,163 @@
+/** Series from the server, as the pictures need them: one list of times, gaps as gaps. */
+
+import { ask } from "./api.js";
+import { state } from "./state.js";
+
+const intervals = new Map();
+const fields = new Map();
+
+/** Remember what the layout says of tables and fields. */
+export function know(layout) {
+  for (const table of layout.tables) {
+    intervals.set(tableOf(table), (table.interval_s ?? 0) * 1000);
+    for (const field of table.fields) fields.set(keyOf({ ...table, field: field.name }), field);
+  }
+}
+
+/** What a table is called here. */
+export const tableOf = ({ bucket, measurement, station }) => `${bucket}/${measurement}/${station ?? ""}`;
+
+/** What a series is called here and in links. */
+export const keyOf = (series) => `${tableOf(series)}/${series.field}`;
+
+/** What the layout says of the field of a series. */
+export const fieldOf = (series) => fields.get(keyOf(series)) ?? {};
+
+/** The usual time between two rows of a series [ms]; 0: not known. */
+export const intervalOf = (series) => intervals.get(tableOf(series)) ?? 0;
+
+/** Series by the table they come from: each table is asked once. */
+export function byTable(series) {
+  const tables = new Map();
+  for (const one of series) {
+    const name = tableOf(one);
+    if (!tables.has(name)) tables.set(name, []);
+    tables.get(name).push(one);
+  }
+  return [...tables.values()];
+}
+
+/**
+ * Rows, or windows of rows, of some series.
+ * @param {Object[]} series as the layout has them
+ * @param {{start: number, end: number}} range [ms]
+ * @param {number} points how many times there is room for
+ * @returns {Promise<{time: number[], every: number, step: number, rows: number, newest: number|null,
+ *   columns: Map<string, {mean: number[], min?: number[], max?: number[], worst?: number[]}>}>}
+ */
+export async function load(series, range, points, signal) {
+  const parts = await Promise.all(byTable(series).map((some) => part(some, range, points, signal)));
+  const newest = Math.max(...parts.map(({ newest: time }) => time ?? -Infinity));
+  return {
+    ...(parts.length === 1 ? parts[0] : joined(parts)),
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    newest: Number.isFinite(newest) ? newest : null,
+  };
+}
+
+async function part(series, range, points, signal) {
+  const { bucket, measurement, station } = series[0];
+  const step = intervalOf(series[0]);
+  const margin = Math.min(step, (range.end - range.start) / 4); // so that lines reach the edge of the picture
+  const answer = await ask("/api/series", {
+    bucket, measurement, station, field: series.map(({ field }) => field),
+    start: Math.floor(range.start - margin), end: Math.ceil(range.end + margin), points: Math.max(50, Math.min(4000, points)),
+    good: state.flags === "hide" ? 1 : null,
+  }, signal);
+  const columns = new Map(series.map((one) => [keyOf(one), answer.fields[one.field] ?? { mean: [] }]));
+  const found = { time: answer.time, every: answer.every_ms, step: answer.every_ms || step, columns, rows: answer.rows, newest: answer.newest };
+  return found.every ? found : withGaps(found);
+}
+
+/** Rows that were not there become an empty time, so that no line is drawn over a gap. */
+function withGaps(table) {
+  const { time } = table;
+  const longest = 2.5 * (table.step || 4 * median(time));
+  const after = [];
+  for (let i = 1; i < time.length; i++) if (time[i] - time[i - 1] > longest) after.push(i);
+  if (!after.length) return table;
+  const widen = (values, empty) => {
+    if (!values) return values;
+    const wide = [];
+    let from = 0;
+    for (const place of after) {
+      for (; from < place; from++) wide.push(values[from]);
+      wide.push(empty(place));
+    }
+    return wide.concat(values.slice(from));
+  };
+  const columns = new Map([...table.columns].map(([key, column]) => [key, mapped(column, (values) => widen(values, () => null))]));
+  return { ...table, columns, time: widen(time, (place) => (time[place - 1] + time[place]) / 2) };
+}
+
+function median(time) {
+  const steps = time.slice(1, 200).map((t, i) => t - time[i]).sort((a, b) => a - b);
+  return steps[steps.length >> 1] ?? 0;
+}
+
+function mapped(column, change) {
+  return Object.fromEntries(Object.entries(column).map(([name, values]) => [name, change(values)]));
+}
+
+/** Several tables over all their times; `undefined` is "no row of this table here", which is no gap. */
+function joined(parts) {
+  const time = [...new Set(parts.flatMap((one) => one.time))].sort((a, b) => a - b);
+  const place = new Map(time.map((t, i) => [t, i]));
+  const columns = new Map();
+  for (const one of parts) {
+    const places = one.time.map((t) => place.get(t));
+    for (const [key, column] of one.columns) {
+      columns.set(key, mapped(column, (values) => {
+        if (!values) return values;
+        const wide = new Array(time.length);
+        places.forEach((to, from) => { wide[to] = values[from]; });
+        return wide;
+      }));
+    }
+  }
+  return { time, columns, every: Math.max(...parts.map(({ every }) => every)), step: Math.max(...parts.map(({ step }) => step)) };
+}
+
+/** The place of the time nearest to `time`; -1 when there is none. */
+export function nearest(times, time) {
+  let low = 0, high = times.length - 1;
+  if (high < 0) return -1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (times[middle] <= time) low = middle; else high = middle;
+  }
+  return Math.abs(times[high] - time) < Math.abs(times[low] - time) ? high : low;
+}
+
+/** The place of the value nearest to `time`, at most `reach` [ms] away; -1 when there is none. */
+export function valueAt(times, values, time, reach) {
+  const place = nearest(times, time);
+  const there = (i) => i >= 0 && i < times.length && Math.abs(times[i] - time) <= reach;
+  for (let away = 0; there(place - away) || there(place + away); away++) {
+    const hits = [place - away, place + away].filter((i) => there(i) && values[i] !== null && values[i] !== undefined);
+    if (hits.length) return hits.reduce((a, b) => (Math.abs(times[a] - time) <= Math.abs(times[b] - time) ? a : b));
+  }
+  return -1;
+}
+
+/** The place of the last value; -1 when there is none. */
+export function lastOf(values) {
+  for (let i = values.length - 1; i >= 0; i--) if (values[i] !== null && values[i] !== undefined) return i;
+  return -1;
+}
+
+/** Smallest, mean, largest and last value of a column, and the share of its times with a bad flag. */
+export function statistics(column) {
+  let low = Infinity, high = -Infinity, sum = 0, n = 0, wrong = 0;
+  const { mean, min = mean, max = mean, worst } = column;
+  for (let i = 0; i < mean.length; i++) {
+    if (worst && (worst[i] === 3 || worst[i] === 4)) wrong += 1;
+    if (mean[i] === null || mean[i] === undefined) continue;
+    n += 1;
+    sum += mean[i];
+    low = Math.min(low, min[i] ?? mean[i]);
+    high = Math.max(high, max[i] ?? mean[i]);
+  }
+  const last = lastOf(mean);
+  return n ? { n, low, high, mean: sum / n, last: mean[last], place: last, bad: wrong / n } : { n, bad: 0, place: -1 };
+}

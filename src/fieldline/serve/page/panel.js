@@ -1,0 +1,146 @@
+/** The frame of one picture: its title, what can be done with it, and words when there is nothing to see. */
+
+import { addressOf } from "./api.js";
+import { byTable } from "./data.js";
+import { el, put } from "./dom.js";
+import { look, state, toggle, view } from "./state.js";
+import { momentOf, span } from "./clock.js";
+import { now } from "./state.js";
+import { unit } from "./words.js";
+import * as pictures from "./pictures/all.js";
+
+/** A panel: it loads when it is seen, and again when what it shows has changed. */
+export class Panel {
+  constructor(panel) {
+    this.panel = panel;
+    this.seen = false; // near the screen
+    this.stale = true; // asked for nothing yet, or for another range
+    this.id = `panel-${panel.id}`.replace(/[^\w-]/g, "_");
+    this.body = el("div.body");
+    this.note = el("div.note", { hidden: true });
+    this.words = el("p.unseen", { id: `${this.id}-words` });
+    this.numbers = el("div.numbers", { hidden: true });
+    this.root = el("article.panel", { id: this.id, "aria-labelledby": `${this.id}-title`, "data-kind": panel.kind, "data-panel": panel.id },
+      this.head(), this.body, this.note, this.numbers, this.words);
+    this.root.classList.toggle("large", state.large.has(panel.id));
+    this.root.classList.toggle("wide", pictures.isWide(panel));
+  }
+
+  head() {
+    const { panel } = this;
+    this.how = el("span.how");
+    return el("header", {},
+      el("h3", { id: `${this.id}-title`, title: panel.description ?? "" }, panel.title,
+        panel.unit ? el("span.unit", { text: unit(panel.unit) }) : null),
+      this.how, this.menu());
+  }
+
+  menu() {
+    const list = el("div.list");
+    const menu = el("details.menu", {
+      ontoggle: () => menu.open && put(list, ...this.deeds()),
+      onkeydown: (event) => { if (event.key === "Escape") { menu.open = false; menu.firstChild.focus(); } },
+      onfocusout: (event) => { if (!menu.contains(event.relatedTarget)) menu.open = false; },
+    }, el("summary", { "aria-label": `What to do with ${this.panel.title}`, text: "⋯" }), list);
+    list.addEventListener("click", () => { menu.open = false; });
+    return menu;
+  }
+
+  deeds() {
+    const { panel } = this, large = state.large.has(panel.id);
+    const deed = (words, onclick) => el("button", { type: "button", onclick, text: words });
+    return [
+      ...this.downloads(),
+      this.numbers.childElementCount ? deed(this.numbers.hidden ? "Show the numbers" : "Hide the numbers", () => { this.numbers.hidden = !this.numbers.hidden; }) : null,
+      deed(large ? "Smaller" : "Larger", () => toggle("large", panel.id, !large)),
+      deed("Hide this picture", () => toggle("hidden", panel.id, true)),
+    ];
+  }
+
+  /** Links to what is shown: one for each table that it comes from. */
+  downloads() {
+    const tables = byTable(this.panel.series), links = [];
+    for (const series of tables) {
+      const { bucket, measurement, station } = series[0];
+      const words = {
+        bucket, measurement, station: station || null, field: [...new Set(series.map(({ field }) => field))],
+        start: new Date(view.start).toISOString(), end: new Date(view.end).toISOString(),
+      };
+      const of = tables.length > 1 ? ` of ${measurement}` : "";
+      for (const [format, name] of [["csv", "CSV"], ["parquet", "Parquet"]]) {
+        links.push(el("a", { href: addressOf("/api/export", { ...words, format }), download: true, text: `Download as ${name}${of}` }));
+      }
+    }
+    return links;
+  }
+
+  /** The picture comes near the screen, or goes. */
+  show(seen) {
+    this.seen = seen;
+    if (seen && this.stale) this.load();
+  }
+
+  /** What it shows has changed. */
+  refresh() {
+    this.stale = true;
+    if (this.seen) this.load();
+  }
+
+  async load() {
+    this.stale = false;
+    this.stop?.abort();
+    const stop = (this.stop = new AbortController());
+    this.picture ??= pictures.make(this.body, this.panel);
+    const slow = setTimeout(() => this.root.setAttribute("aria-busy", "true"), 250);
+    try {
+      const summary = await this.picture.load(view, stop.signal);
+      if (!stop.signal.aborted) this.tell(summary);
+    } catch (error) {
+      if (error.name === "AbortError" || stop.signal.aborted) return;
+      this.fail(error);
+    } finally {
+      clearTimeout(slow);
+      if (this.stop === stop) this.root.removeAttribute("aria-busy");
+    }
+  }
+
+  tell(summary) {
+    this.root.dataset.loaded = String(Number(this.root.dataset.loaded ?? 0) + 1);
+    this.how.textContent = summary.how ?? "";
+    this.words.textContent = summary.words;
+    this.body.firstElementChild?.parentElement.querySelector(".chart")?.setAttribute("aria-describedby", this.words.id);
+    this.body.hidden = summary.empty;
+    this.note.hidden = !summary.empty;
+    if (summary.empty) put(this.note, ...this.emptyWords(summary.newest));
+    put(this.numbers, summary.numbers ? tableOf(summary.numbers) : null);
+  }
+
+  emptyWords(newest) {
+    const range = `No rows from ${momentOf(view.start)} to ${momentOf(view.end)}.`;
+    if (newest === null || newest === undefined) return [el("p", { text: `${range} None came yet.` })];
+    const half = (view.end - view.start) / 2;
+    const away = now() - newest;
+    return [
+      el("p", { text: `${range} The newest one is of ${momentOf(newest)}${away > 0 ? `, ${span(away)} ago` : ""}.` }),
+      el("button", { type: "button", text: "Go there", onclick: () => look({ from: newest - 2 * half, to: newest + 1000 }) }),
+    ];
+  }
+
+  fail(error) {
+    if (!(error instanceof Error && error.name === "Error")) console.error(error);
+    this.note.hidden = false;
+    put(this.note, el("p", { text: error.message }), el("button", { type: "button", text: "Try again", onclick: () => this.load() }));
+  }
+
+  close() {
+    this.stop?.abort();
+    this.picture?.close();
+  }
+}
+
+/** Lists of texts as a table; the first is the head. */
+export function tableOf([head, ...rows]) {
+  return el("table", {},
+    el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col", text })))),
+    el("tbody", {}, ...rows.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row", text: name }), ...cells.map((text) => el("td", { text }))))));
+}

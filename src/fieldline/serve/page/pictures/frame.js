@@ -1,0 +1,106 @@
+/** A plot over time: axes, cursor, selection and flags, the same for all pictures that have them (uPlot draws). */
+
+import { clockOf, labels, STEPS, ticks } from "../clock.js";
+import { back, look, view } from "../state.js";
+import { colour } from "../look.js";
+import { decimalsOf, number } from "../words.js";
+import { hear, point } from "../hub.js";
+
+/** What the axes take at the sides [pixels]: the same everywhere, so that pictures below each other align. */
+export const LEFT = 54, RIGHT = 10;
+const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+
+/**
+ * A plot.
+ * @param {HTMLElement} box where it goes
+ * @param {number} height [pixels]
+ * @param {Object[]} series as uPlot wants them, without the first
+ * @param {Array} data as uPlot wants it
+ * @param {() => [number, number]} range the lowest and highest value to show
+ * @param {Object} hooks as uPlot wants them
+ */
+export function plot(box, height, series, data, range, hooks) {
+  const u = new globalThis.uPlot({
+    width: Math.max(box.clientWidth, 120), height, padding: [8, RIGHT, 0, 0], legend: { show: false }, focus: { alpha: 1 },
+    scales: { x: { time: false, range: () => [view.start, view.end] }, y: { range } },
+    axes: [timeAxis(), valueAxis()],
+    cursor: {
+      y: false, drag: { x: true, y: false, setScale: false, dist: 5 },
+      points: { size: 7, width: 1.5, fill: () => colour("paper") },
+      bind: { dblclick: () => () => { back(); } },
+    },
+    series: [{}, ...series],
+    hooks: { ...hooks, setCursor: [moved], setSelect: [selected] },
+  }, data, box);
+  u.over.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "touch") point(u.posToVal(event.clientX - u.over.getBoundingClientRect().left, "x"));
+  });
+  u.deaf = hear("cursor", (time, by) => { if (by !== u) follow(u, time); });
+  return u;
+}
+
+/** Take a plot away. */
+export function unplot(u) {
+  u.deaf();
+  u.destroy();
+}
+
+function timeAxis() {
+  return {
+    ...lines(), size: 38, space: 64, incrs: STEPS,
+    splits: (u, axis, start, end, step) => ticks(start, end, step),
+    values: (u, times, axis, space, step) => labels(times, step),
+  };
+}
+
+function valueAxis() {
+  return { ...lines(), size: LEFT, space: 28, values: (u, values, axis, space, step) => values.map((v) => number(v, decimalsOf(step))) };
+}
+
+function lines() {
+  return {
+    stroke: colour("soft"), font: FONT, gap: 4,
+    grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1, size: 4 },
+  };
+}
+
+function moved(u) {
+  const { left } = u.cursor;
+  if (u.muted) return;
+  point(left >= 0 ? u.posToVal(left, "x") : null, u);
+}
+
+function follow(u, time) {
+  u.muted = true;
+  u.setCursor(time === null ? { left: -10, top: -10 } : { left: u.valToPos(time, "x"), top: 0 }, false);
+  u.muted = false;
+}
+
+function selected(u) {
+  const { left, width } = u.select;
+  if (width < 4) return;
+  const from = u.posToVal(left, "x"), to = u.posToVal(left + width, "x");
+  u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  look({ from, to });
+}
+
+/** Draw within the plot's area only. */
+export function clipped(u, draw) {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  draw(ctx);
+  ctx.restore();
+}
+
+/** Lowest and highest of some numbers with a little room; something sensible when there are none. */
+export function roomy(low, high) {
+  if (!(low <= high)) return [0, 1];
+  const pad = (high - low) * 0.06 || Math.abs(low) * 0.05 || 1;
+  return [low - pad, high + pad];
+}
+
+/** The time at the cursor for a legend. */
+export function cursorWords(time) { return clockOf(time, true); }

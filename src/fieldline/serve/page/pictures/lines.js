@@ -1,0 +1,230 @@
+/** Series over time: the mean, a band from lowest to highest where rows were thinned, gaps, and flags. */
+
+import { keyOf, load, fieldOf, intervalOf, statistics, valueAt } from "../data.js";
+import { el, put, eachFrame } from "../dom.js";
+import { cursor, hear } from "../hub.js";
+import { colour, faint, safe } from "../look.js";
+import { readable } from "../keys.js";
+import { momentOf, span } from "../clock.js";
+import { state, toggle, view } from "../state.js";
+import { bad, FLAGS, number, unit } from "../words.js";
+import { clipped, plot, roomy, unplot } from "./frame.js";
+import { flagStrip } from "./strip.js";
+
+const HEIGHT = 196, LARGE = 380;
+
+/** Make the picture in `box`. */
+export function make(box, panel) {
+  const series = panel.series.map((one, place) => ({
+    ...one, key: keyOf(one), ink: safe(one.colour, place), decimals: fieldOf(one).decimals ?? panel.decimals ?? 2,
+  }));
+  const legend = el("ul.legend", { "aria-label": "Series; press to take one away" });
+  const room = el("div.chart", {
+    tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${panel.title} over time. Arrow keys move the cursor.`,
+  });
+  const strip = el("canvas.flagstrip", { "aria-hidden": "true" });
+  put(box, legend, room, strip);
+  const entries = series.map((one) => entry(legend, one, panel));
+  const me = { table: null, u: null };
+
+  const shown = () => series.filter(({ key }) => !state.off.has(key));
+  const value = (one, time) => valueIn(me.table, one, time);
+  const tell = eachFrame((time) => me.table && series.forEach((one, i) => fillEntry(entries[i], one, me.table, time)));
+  const words = (time) => `${momentOf(time)}: ${shown().map((one) => `${one.label} ${wordsOf(value(one, time), one, panel)}`).join(", ")}`;
+  readable(room, () => (me.table ? me.table.time : []), words);
+
+  function draw() {
+    if (!me.table) return;
+    const { table } = me;
+    series.forEach((one, i) => entries[i].button.setAttribute("aria-pressed", String(!state.off.has(one.key))));
+    const data = [table.time, ...series.map(({ key }) => table.columns.get(key).mean)];
+    if (me.u) {
+      series.forEach((one, i) => { if (me.u.series[i + 1].show !== !state.off.has(one.key)) me.u.setSeries(i + 1, { show: !state.off.has(one.key) }, false); });
+      me.u.setData(data);
+    } else {
+      me.u = plot(room, tall(), series.map(lineOf), data, () => rangeOf(table_(), shown()), {
+        drawAxes: [(u) => clipped(u, (pen) => { drawThresholds(u, pen, panel.thresholds); drawBands(u, pen, table_(), shown()); })],
+        draw: [(u) => { if (state.flags === "mark") clipped(u, (pen) => drawMarks(u, pen, table_(), shown())); flagStrip(strip, u, table_(), shown()); }],
+      });
+    }
+    tell(cursor);
+  }
+  const table_ = () => me.table;
+  const tall = () => (state.large.has(panel.id) ? LARGE : HEIGHT);
+  const deaf = [
+    hear("cursor", (time) => tell(time)),
+    hear("state", (what) => { if ("off" in what) draw(); }),
+  ];
+
+  return {
+    async load(range, signal) {
+      me.table = await load(series, range, pointsOf(room), signal);
+      draw();
+      return summary(me.table, series, panel);
+    },
+    rescale() { me.u?.setScale("x", { min: view.start, max: view.end }); },
+    resize() { if (me.u) me.u.setSize({ width: room.clientWidth, height: tall() }); },
+    restyle() { if (me.u) { unplot(me.u); me.u = null; draw(); } },
+    close() { deaf.forEach((stop) => stop()); if (me.u) unplot(me.u); },
+  };
+}
+
+/** How many windows to ask for: one for each pixel or two, in steps so that pictures of nearly one width ask the same. */
+export function pointsOf(box) { return Math.ceil(Math.max(box.clientWidth - 60, 100) / 100) * 100; }
+
+function lineOf({ ink, key }) {
+  return {
+    stroke: ink, width: 1.5, show: !state.off.has(key),
+    points: { size: 4, fill: ink, stroke: ink, filter: (u, i, show, gaps) => (show ? null : lonely(u.data[i])) },
+  };
+}
+
+/** Values with a gap on both sides: no line goes through them, so they need a point. */
+function lonely(values) {
+  const found = [];
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] !== null && values[i] !== undefined && values[i - 1] == null && values[i + 1] == null) found.push(i);
+  }
+  return found;
+}
+
+function entry(legend, one, panel) {
+  const swatch = el("span.swatch", { "aria-hidden": "true" });
+  swatch.style.backgroundColor = one.ink;
+  const shown = el("span.value"), flag = el("span.flag");
+  const button = el("button", {
+    type: "button", "aria-pressed": "true", title: `${one.field}: press to take it away or back, with Shift to see it alone`,
+    onclick: (event) => (event.shiftKey ? alone(one, panel) : toggle("off", one.key, !state.off.has(one.key))),
+  }, swatch, el("span.label", { text: one.label }), shown, flag);
+  legend.append(el("li", {}, button));
+  return { button, shown, flag, unit: unit(panel.unit ?? "") };
+}
+
+function alone(one, panel) {
+  const others = panel.series.map(keyOf).filter((key) => key !== one.key);
+  const only = others.every((key) => state.off.has(key)) && !state.off.has(one.key);
+  for (const key of others) toggle("off", key, !only);
+  toggle("off", one.key, false);
+}
+
+function valueIn(table, one, time) {
+  const column = table.columns.get(one.key);
+  const reach = Math.max(table.every, 1.5 * intervalOf(one), (view.end - view.start) / 200);
+  const place = time === null ? statistics(column).place : valueAt(table.time, column.mean, time, reach);
+  return place < 0 ? null : { value: column.mean[place], flag: column.worst?.[place] ?? null, time: table.time[place] };
+}
+
+function fillEntry({ shown, flag, unit: in_ }, one, table, time) {
+  const found = valueIn(table, one, time);
+  shown.textContent = found ? `${number(found.value, one.decimals)}${in_ ? ` ${in_}` : ""}` : "–";
+  shown.classList.toggle("past", time === null);
+  if (found) shown.dataset.time = found.time; else delete shown.dataset.time;
+  flag.textContent = found && bad(found.flag) ? FLAGS[found.flag] : "";
+  flag.dataset.flag = found?.flag ?? "";
+}
+
+function wordsOf(found, one, panel) {
+  if (!found) return "no value";
+  return `${number(found.value, one.decimals)} ${unit(panel.unit ?? "")}${bad(found.flag) ? `, ${FLAGS[found.flag]}` : ""}`;
+}
+
+/** Lowest and highest value shown. What failed its checks does not count: one spike must not flatten the rest. */
+export function rangeOf(table, series) {
+  for (const trusting of [false, true]) {
+    let low = Infinity, high = -Infinity;
+    for (const { key } of series) {
+      const { mean, min = mean, max = mean, worst } = table.columns.get(key);
+      for (let i = 0; i < mean.length; i++) {
+        if (mean[i] == null || (!trusting && worst?.[i] === 4)) continue;
+        if ((min[i] ?? mean[i]) < low) low = min[i] ?? mean[i];
+        if ((max[i] ?? mean[i]) > high) high = max[i] ?? mean[i];
+      }
+    }
+    if (low <= high) return roomy(low, high);
+  }
+  return [0, 1];
+}
+
+function drawBands(u, pen, table, series) {
+  if (!table.every) return;
+  for (const { key, ink } of series) {
+    const { mean, min, max, worst } = table.columns.get(key);
+    if (!min || !max) continue;
+    pen.fillStyle = faint(ink, 0.18);
+    let from = -1;
+    for (let i = 0; i <= mean.length; i++) {
+      const there = i < mean.length && min[i] != null && max[i] != null && worst?.[i] !== 4;
+      if (there && from < 0) from = i;
+      if (!there && from >= 0 && mean[i] !== undefined | i === mean.length) { area(u, pen, table, min, max, from, i); from = -1; }
+    }
+  }
+}
+
+function area(u, pen, { time }, min, max, from, stop) {
+  pen.beginPath();
+  for (let i = from; i < stop; i++) pen.lineTo(u.valToPos(time[i], "x", true), u.valToPos(max[i] ?? max[i - 1], "y", true));
+  for (let i = stop - 1; i >= from; i--) pen.lineTo(u.valToPos(time[i], "x", true), u.valToPos(min[i] ?? min[i - 1], "y", true));
+  pen.closePath();
+  pen.fill();
+}
+
+/** A ring for suspect, a cross for fail; what lies outside of the picture is marked at its edge. */
+function drawMarks(u, pen, table, series) {
+  const size = 3.2 * devicePixelRatio, { top, height } = u.bbox;
+  for (const { key } of series) {
+    const { mean, worst } = table.columns.get(key);
+    if (!worst) continue;
+    let last = -Infinity;
+    for (let i = 0; i < mean.length; i++) {
+      if (!bad(worst[i]) || mean[i] == null) continue;
+      const x = u.valToPos(table.time[i], "x", true);
+      if (x - last < size) continue;
+      last = x;
+      const y = Math.min(Math.max(u.valToPos(mean[i], "y", true), top + size), top + height - size);
+      mark(pen, x, y, size, worst[i]);
+    }
+  }
+}
+
+function mark(pen, x, y, size, flag) {
+  const shape = () => {
+    pen.beginPath();
+    if (flag === 3) pen.arc(x, y, size, 0, 7);
+    else { pen.moveTo(x - size, y - size); pen.lineTo(x + size, y + size); pen.moveTo(x - size, y + size); pen.lineTo(x + size, y - size); }
+    pen.stroke();
+  };
+  pen.strokeStyle = colour("paper");
+  pen.lineWidth = 3.5 * devicePixelRatio;
+  shape();
+  pen.strokeStyle = colour(flag === 3 ? "suspect" : "fail");
+  pen.lineWidth = 1.6 * devicePixelRatio;
+  shape();
+}
+
+function drawThresholds(u, pen, thresholds) {
+  pen.strokeStyle = colour("soft");
+  pen.lineWidth = devicePixelRatio;
+  pen.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const one of thresholds ?? []) {
+    const y = u.valToPos(typeof one === "number" ? one : one.value, "y", true);
+    pen.beginPath();
+    pen.moveTo(u.bbox.left, y);
+    pen.lineTo(u.bbox.left + u.bbox.width, y);
+    pen.stroke();
+  }
+  pen.setLineDash([]);
+}
+
+/** What the picture says, in words and in a table. */
+export function summary(table, series, panel) {
+  const in_ = unit(panel.unit ?? "");
+  const rows = series.map((one) => ({ ...one, ...statistics(table.columns.get(one.key)) }));
+  const filled = rows.filter(({ n }) => n > 0);
+  const how = table.every ? `means of ${span(table.every)}, with the band from lowest to highest` : "every row";
+  const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)} ${in_}`);
+  return {
+    empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}. ${words.join("; ")}.`,
+    numbers: [["", `last [${in_}]`, "lowest", "mean", "highest", "flagged"], ...rows.map((one) => [
+      one.label, ...[one.last, one.low, one.mean, one.high].map((v) => (one.n ? number(v, one.decimals) : "–")), `${(one.bad * 100).toFixed(one.bad && one.bad < 0.1 ? 1 : 0)} %`])],
+  };
+}

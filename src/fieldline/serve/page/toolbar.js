@@ -1,0 +1,79 @@
+/** The row of buttons: range, clock, flags, colours, filter, link. */
+
+import { el, put, say } from "./dom.js";
+import { dateOf, clockOf, dayOf, fromShown, inputOf, zoneName } from "./clock.js";
+import { hear } from "./hub.js";
+import { isDark } from "./look.js";
+import { back, change, look, RANGES, shift, state, view, zoom } from "./state.js";
+
+/** Build it into `node`. */
+export function build(node) {
+  const ranges = el("div.buttons", { role: "group", "aria-label": "Range" }, ...RANGES.map(([name, words]) => button(words, () => look({ last: name }), { "data-range": name, "aria-label": `last ${words}` })));
+  const steps = el("div.buttons", { role: "group", "aria-label": "Move" },
+    button("‹", () => shift(-0.5), { "aria-label": "earlier" }), button("›", () => shift(0.5), { "aria-label": "later" }),
+    button("+", () => zoom(0.5), { "aria-label": "zoom in" }), button("−", () => zoom(2), { "aria-label": "zoom out" }), button("↶", back, { "aria-label": "back to the range before" }));
+  const span = el("span"), own = custom(span);
+  const find = el("input.find", { type: "search", placeholder: "Filter: CO2, 46 m…", "aria-label": "Show only pictures with these words", value: state.find, oninput: () => change({ find: find.value }) });
+  const flags = el("select", { "aria-label": "Flags", onchange: () => change({ flags: flags.value }) },
+    ...[["mark", "Mark bad values"], ["hide", "Hide bad values"], ["none", "Do not mark"]].map(([value, text]) => el("option", { value, text })));
+  const zone = button("", () => change({ zone: state.zone === "utc" ? "station" : "utc" }), { id: "zone", title: "Station clock or UTC" });
+  const theme = button("", () => change({ theme: isDark() ? "light" : "dark" }), { id: "theme" });
+  const link = button("Copy link", copy, { id: "link", title: "A link that shows this view" });
+  put(node, ranges, steps, own, find, flags, zone, theme, link, el("span.live", { id: "live" }));
+
+  const fill = () => {
+    for (const one of ranges.children) one.setAttribute("aria-pressed", String(one.dataset.range === state.last));
+    span.textContent = rangeWords();
+    flags.value = state.flags;
+    if (document.activeElement !== find) find.value = state.find;
+    zone.textContent = state.zone === "utc" ? "UTC" : `Station clock ${zoneName()}`;
+    theme.textContent = isDark() ? "Light" : "Dark";
+    theme.setAttribute("aria-label", isDark() ? "Light colours" : "Dark colours");
+  };
+  for (const topic of ["state", "view", "look"]) hear(topic, fill);
+  fill();
+}
+
+function button(text, onclick, traits = {}) { return el("button", { type: "button", text, onclick, ...traits }); }
+
+function rangeWords() {
+  const { start, end } = view;
+  const same = dateOf(start) === dateOf(end), long = end - start > 40 * 86_400_000;
+  if (long) return `${dateOf(start)} – ${dateOf(end)}`;
+  return `${dayOf(start)} ${clockOf(start, false)} – ${same ? "" : `${dayOf(end)} `}${clockOf(end, false)}`;
+}
+
+function custom(span) {
+  const from = el("input", { type: "datetime-local", required: true }), to = el("input", { type: "datetime-local", required: true });
+  const wrong = el("p.wrong", { role: "alert" });
+  const form = el("form", { onsubmit: (event) => {
+    event.preventDefault();
+    const range = { from: timeOf(from.value), to: timeOf(to.value) };
+    wrong.textContent = range.from < range.to ? "" : "The end must be after the start.";
+    if (range.from < range.to) { box.open = false; look(range); }
+  } }, el("label", {}, "From", from), el("label", {}, "To", to), el("p.soft.zonewords"), wrong, el("button.main", { type: "submit", text: "Show" }));
+  const box = el("details.menu.custom", {
+    ontoggle: () => { if (box.open) { from.value = inputOf(view.start); to.value = inputOf(view.end); form.querySelector(".zonewords").textContent = `Times are ${zoneName()}.`; } },
+    onkeydown: (event) => { if (event.key === "Escape") { box.open = false; box.firstChild.focus(); } },
+  }, el("summary", { "aria-label": "Choose a range" }, span), el("div.list", {}, form));
+  return box;
+}
+
+const timeOf = (text) => fromShown(Date.parse(`${text}Z`));
+
+/** A link to this very view: a range that ends now stays one that ends now. */
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    said("Copied");
+  } catch {
+    said("Copy the address of this page"); // without https a browser keeps the clipboard to itself
+  }
+}
+
+function said(words) {
+  say(words);
+  const node = document.getElementById("link");
+  node.textContent = words;
+  setTimeout(() => { node.textContent = "Copy link"; }, 2500);
+}
