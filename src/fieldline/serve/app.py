@@ -26,7 +26,7 @@ from .squeeze import Squeeze
 
 log = logging.getLogger(__name__)
 
-PARTS = ("query", "write", "rest", "metrics", "panels", "page", "live")
+PARTS = ("query", "write", "buckets", "rest", "metrics", "panels", "page", "live")
 _PLAIN = {
     "Not Found": "there is nothing at this address; /openapi.json lists what there is",
     "Method Not Allowed": "this address is not for that method",
@@ -104,7 +104,7 @@ def _tell_errors(app: FastAPI) -> None:
 
 def _answer(request: Request, status: int, words: str, headers: Any = None) -> Response:
     body = problem(request.url.path, status, words)
-    more = {"X-Influxdb-Error": "".join(c if " " <= c <= "~" else "?" for c in words)[:500]}
+    more = {"X-Influxdb-Error": "".join(c if " " <= c <= "~" else " " for c in words)[:500].strip()}
     return Response(body, status, {**more, **(headers or {})}, "application/json")
 
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+VERSION = {"X-Influxdb-Version": "1.8.10-fieldline", "X-Influxdb-Build": "OSS"}
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 _CODES = {  # of InfluxDB 2
     400: "invalid",
