@@ -49,11 +49,33 @@ CREATE = (
         table=(STORE, CATALOG, "fields"),
     ),
 )
+# The last writes: which times of which measurement each touched, so that who keeps something derived can follow.
+CREATE_WRITES = sql(
+    "CREATE TABLE IF NOT EXISTS {table} (number BIGINT NOT NULL, bucket VARCHAR NOT NULL, measurement VARCHAR NOT NULL,"
+    " first BIGINT NOT NULL, last BIGINT NOT NULL)",
+    table=(STORE, CATALOG, "writes"),
+)
+KEPT_WRITES = 1000
+HAS_WRITES = "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = 'writes'"
+LAST_WRITE = sql("SELECT coalesce(max(number), 0) FROM {table}", table=(STORE, CATALOG, "writes"))
+WRITES_SINCE = sql(
+    "SELECT bucket, measurement, first, last FROM {table} WHERE number > ? ORDER BY number",
+    table=(STORE, CATALOG, "writes"),
+)
+ADD_WRITE = sql(
+    "INSERT INTO {table} SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ? FROM {table} RETURNING number",
+    table=(STORE, CATALOG, "writes"),
+)
+DROP_WRITES = sql("DELETE FROM {table} WHERE number <= ?", table=(STORE, CATALOG, "writes"))
 BUCKETS = sql("SELECT name, keep_days FROM {table} ORDER BY name", table=(STORE, CATALOG, "buckets"))
 ADD_BUCKET = sql("INSERT INTO {table} VALUES (?, ?)", table=(STORE, CATALOG, "buckets"))
 SET_DAYS = sql("UPDATE {table} SET keep_days = ? WHERE name = ?", table=(STORE, CATALOG, "buckets"))
 MEASUREMENTS = sql(
     "SELECT DISTINCT measurement FROM {table} WHERE bucket = ? ORDER BY ALL", table=(STORE, CATALOG, "fields")
+)
+EVERYTHING = sql(
+    "SELECT bucket, measurement, name, kind, unit, tag FROM {table} ORDER BY bucket, measurement, position",
+    table=(STORE, CATALOG, "fields"),
 )
 TABLES = sql("SELECT DISTINCT bucket, table_name FROM {table}", table=(STORE, CATALOG, "fields"))
 ONE_TABLE = sql(
@@ -199,6 +221,14 @@ def grow(cursor: Cursor, table: Table, wanted: Sequence[Field]) -> Table:
 def _declare(column: Column) -> Sql:
     kind = TYPES[column.field.kind] + (" DEFAULT ''" if column.field.tag else "")
     return sql("{name} {kind}", name=column.name, kind=Sql(kind))
+
+
+def note_write(cursor: Cursor, bucket: str, measurement: str, first: int, last: int) -> None:
+    """Note that rows between two times, both included, were written or deleted. [ns UTC]"""
+    cursor.execute(CREATE_WRITES)
+    (number,) = cursor.execute(ADD_WRITE, [bucket, measurement, first, last]).fetchone()
+    if number % KEPT_WRITES == 0:
+        cursor.execute(DROP_WRITES, [number - KEPT_WRITES])
 
 
 def set_units(cursor: Cursor, table: Table, units: Mapping[str, str]) -> None:

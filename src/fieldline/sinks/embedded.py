@@ -41,6 +41,7 @@ from ._turnstile import Patience, turnstile
 T = TypeVar("T")
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
 DAY = 86_400 * 10**9  # ns
+EVER = -(2**63)  # ns; before any time that can be kept
 
 
 class Embedded:
@@ -197,6 +198,7 @@ class Embedded:
     def _delete(self, table: tuple[str, str, str], limit: int) -> int:
         with self._writing("to delete old rows") as cursor:
             (count,) = cursor.execute(query.past(table, "DELETE"), [limit]).fetchone() or (0,)
+            catalog.note_write(cursor, table[1], "", EVER, limit)  # whichever measurement the table holds
             return int(count)
 
     def _fitted(self, batch: Points, table: Table) -> Points:

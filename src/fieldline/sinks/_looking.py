@@ -1,0 +1,299 @@
+"""What a page asks of one measurement, as it is at one moment: rows, windows, flags, roses, the newest row.
+
+Each question is one query; a look may hold several, between which nobody writes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import Rejected
+from . import _catalog as catalog
+from ._catalog import STORE, Column, Cursor, Sql, Table, sql
+
+Numbers = npt.NDArray[Any]
+Part = Literal["all", "good", "flags", "rows"]
+# What a window is made of. all, good: of every value, of those that no check failed or suspects; flags: the worst, and
+# the checks that failed or suspected something; rows: how many there are.
+PARTS: Mapping[Part, tuple[str, ...]] = {
+    "all": ("sum", "count", "low", "high"),
+    "good": ("sum", "count", "low", "high"),
+    "flags": ("worst", "bits"),
+    "rows": ("rows",),
+}
+# QARTOD's order, as quality.flags.merge has it: missing, unknown, good, suspect, fail. By comparisons, since what
+# others wrote into a field may be any number.
+_RANK = "CASE {qc} WHEN 1 THEN 3 WHEN 3 THEN 4 WHEN 4 THEN 5 WHEN 2 THEN 2 WHEN 9 THEN 1 END"
+BY_RANK = np.array([0, 9, 2, 1, 3, 4], dtype=np.uint8)
+_GOOD = "CASE WHEN {qc} IN (3, 4) THEN NULL ELSE {field} END"
+_BITS = "bit_or(CASE WHEN {qc} IN (3, 4) THEN CAST({bits} AS BIGINT) END)"
+_NUMBER = ("number", "integer", "boolean")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One part of the windows of one field; field: '' for `rows`."""
+
+    field: str
+    part: Part
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What was written since a look. number: of the last write. spans: first and last time [ns] by bucket and
+    measurement; None: too much to tell, so anything may have changed."""
+
+    number: int
+    spans: tuple[tuple[str, str, int, int], ...] | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """One measurement of an open store. Times are nanoseconds since 1970 UTC, ranges half open.
+
+    where: names it in messages. station: the rows with this tag; a measurement without the tag has station ''.
+    """
+
+    table: Table
+    cursor: Cursor
+    where: str
+
+    def changes(self, since: int) -> Changes:
+        """What was written after the write number `since`."""
+        return changes(self.cursor, since)
+
+    def stations(self, start: int | None = None) -> dict[str, int]:
+        """The newest time of each station with rows since `start`."""
+        station = self._station()
+        statement = sql(
+            "SELECT {station}, epoch_ns(max(time)) FROM {table} WHERE {since} GROUP BY 1 ORDER BY 1",
+            station=station.name if station else Sql("''"),
+            table=self.table.path,
+            since=Sql("TRUE" if start is None else "time >= make_timestamp_ns(?)"),
+        )
+        rows = self.cursor.execute(statement, [] if start is None else [start]).fetchall()
+        return {str(name): int(newest) for name, newest in rows if newest is not None}
+
+    def last(self, station: str, start: int, field: str | None) -> tuple[int, float | None]:
+        """The number of rows since `start`, and the last value of a field among them."""
+        cell = self._value(self._column(field)) if field else Sql("NULL")
+        statement = sql(
+            "SELECT count(*), arg_max({cell}, time) FROM {table} WHERE {condition}",
+            cell=cell,
+            table=self.table.path,
+            condition=self._condition(station, end=False),
+        )
+        count, value = self.cursor.execute(statement, [start, *self._tag(station)]).fetchone()
+        return int(count), None if value is None else float(value)
+
+    def steps(self, station: str, start: int, end: int) -> Numbers:
+        """The times of the last 200 rows. [ns]"""
+        statement = sql(
+            "SELECT epoch_ns(time) AS at FROM {table} WHERE {condition} ORDER BY time DESC LIMIT 200",
+            table=self.table.path,
+            condition=self._condition(station),
+        )
+        return self._arrays(statement, [start, end, *self._tag(station)])["at"][::-1]
+
+    def fits(self, station: str, start: int, end: int, most: int) -> bool:
+        """Whether there are at most so many rows."""
+        statement = sql(
+            "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {condition} LIMIT {limit})",
+            table=self.table.path,
+            condition=self._condition(station),
+            limit=Sql(str(int(most) + 1)),
+        )
+        (count,) = self.cursor.execute(statement, [start, end, *self._tag(station)]).fetchone()
+        return int(count) <= most
+
+    def rows(self, station: str, fields: Sequence[str], start: int, end: int) -> tuple[Numbers, dict[str, Rows]]:
+        """Times, and for each field values, flags and bits as they were written; NaN and 0 where there is none."""
+        columns = [self._column(name) for name in fields]
+        cells = [cell for column in columns for cell in (self._value(column), *self._beside(column.field.name))]
+        statement = sql(
+            "SELECT epoch_ns(time) AS at, {cells} FROM {table} WHERE {condition} ORDER BY time",
+            cells=_numbered(cells),
+            table=self.table.path,
+            condition=self._condition(station),
+        )
+        data = self._arrays(statement, [start, end, *self._tag(station)])
+        found = {}
+        for place, name in enumerate(fields):
+            value, flag, bits = (data[f"c{place * 3 + k}"] for k in range(3))
+            found[name] = Rows(_filled(value, np.nan), _small(flag), _filled(bits, 0).astype("int64"))
+        return data["at"], found
+
+    def windows(
+        self, station: str, wanted: Sequence[Wanted], start: int, end: int, every: int
+    ) -> tuple[Numbers, dict[Wanted, dict[str, Numbers]]]:
+        """Windows of `every` ns that have rows: their numbers since 1970, and the parts of each.
+
+        sum, low, high: NaN where there is no value. worst: 0 where there is no flag.
+        """
+        cells = [cell for one in wanted for cell in self._cells(one)]
+        floor = Sql("" if start >= 0 else f" - CAST(epoch_ns(time) % {int(every)} < 0 AS BIGINT)")
+        statement = sql(
+            "SELECT epoch_ns(time) // {every}{floor} AS at, {cells} FROM {table} WHERE {condition}"
+            " GROUP BY 1 ORDER BY 1",
+            every=Sql(str(int(every))),
+            floor=floor,
+            cells=_numbered(cells),
+            table=self.table.path,
+            condition=self._condition(station),
+        )
+        data = self._arrays(statement, [start, end, *self._tag(station)])
+        found, place = {}, 0
+        for one in wanted:
+            found[one] = {name: _part(name, data[f"c{place + k}"]) for k, name in enumerate(PARTS[one.part])}
+            place += len(PARTS[one.part])
+        return data["at"], found
+
+    def nearest(self, station: str, fields: Sequence[str], time: int, within: int) -> dict[str, tuple[int, float]]:
+        """The value of each field that is nearest to a time, and its time; those without one are left out."""
+        columns = [self._column(name) for name in fields]
+        away = Sql(f"abs(epoch_ns(time) - {int(time)})")
+        cells = []
+        for column in columns:
+            value = self._value(column)
+            there = sql("{value} IS NOT NULL", value=value)
+            cells += [
+                sql("arg_min({what}, {away}) FILTER ({there})", what=what, away=away, there=there)
+                for what in (Sql("epoch_ns(time)"), value)
+            ]
+        statement = sql(
+            "SELECT {cells} FROM {table} WHERE {condition}",
+            cells=_numbered(cells),
+            table=self.table.path,
+            condition=self._condition(station),
+        )
+        row = self.cursor.execute(statement, [time - within, time + within + 1, *self._tag(station)]).fetchone()
+        pairs = {name: (row[2 * place], row[2 * place + 1]) for place, name in enumerate(fields)}
+        return {name: (int(at), float(value)) for name, (at, value) in pairs.items() if at is not None}
+
+    def rose(
+        self, station: str, speed: str, direction: str, start: int, end: int, edges: Sequence[float], good: bool
+    ) -> list[tuple[int, int, int]]:
+        """Rows by sector of 22.5 degrees (0 is around north) and class of speed (0 is below the first edge)."""
+        fast, where = (self._value(self._column(name), good) for name in (speed, direction))
+        steps = Sql(" + ".join(f"CAST(s >= {float(edge)!r} AS INTEGER)" for edge in edges))
+        statement = sql(
+            "SELECT CAST(floor((d + 11.25) / 22.5) AS BIGINT) % 16, {steps}, count(*)"
+            " FROM (SELECT {fast} AS s, {where} AS d FROM {table} WHERE {condition})"
+            " WHERE s IS NOT NULL AND d BETWEEN 0 AND 360 GROUP BY 1, 2 ORDER BY 1, 2",
+            steps=steps,
+            fast=fast,
+            where=where,
+            table=self.table.path,
+            condition=self._condition(station),
+        )
+        rows = self.cursor.execute(statement, [start, end, *self._tag(station)]).fetchall()
+        return [(int(sector), int(step), int(count)) for sector, step, count in rows]
+
+    def _cells(self, wanted: Wanted) -> list[Sql]:
+        """What a part of a window is made of, in the order of PARTS."""
+        if wanted.part == "rows":
+            return [Sql("count(*)")]
+        column = self._column(wanted.field)
+        if wanted.part == "flags":
+            qc, bits = self._beside(column.field.name)
+            return [sql(f"max({_RANK})", qc=qc), sql(_BITS, qc=qc, bits=bits)]
+        value = self._value(column, wanted.part == "good")
+        return [sql(cell, it=value) for cell in ("sum({it})", "count({it})", "min({it})", "max({it})")]
+
+    def _value(self, column: Column, good: bool = False) -> Sql:
+        """A field as a number; `good`: NULL where its flag is suspect or fail."""
+        name = column.name
+        plain = sql("{it}" if column.field.kind == "number" else "CAST({it} AS DOUBLE)", it=name)
+        qc = self.table.find(f"{column.field.name}_qc") if good else None
+        return sql(_GOOD, qc=qc.name, field=plain) if qc and qc.field.kind in _NUMBER else plain
+
+    def _beside(self, field: str) -> list[Sql]:
+        """The columns of its flags and bits; NULL where there are none."""
+        found = [self.table.find(field + end) for end in ("_qc", "_qcbits")]
+        return [sql("{it}", it=one.name) if one and one.field.kind in _NUMBER else Sql("NULL") for one in found]
+
+    def _column(self, name: str) -> Column:
+        """The column of a field that can be drawn. Raises: Rejected, naming near ones."""
+        column = self.table.find(name)
+        if column is None or column.field.tag or column.field.kind not in _NUMBER:
+            names = [c.field.name for c in self.table.fields if c.field.kind in _NUMBER]
+            near = difflib.get_close_matches(name, names, 3) or names[:10]
+            what = "found no field" if column is None else "found text in"
+            raise Rejected(
+                f"{self.where}: {what} {name!r}, expected a field with numbers.\n  There are: {', '.join(near)}."
+            )
+        return column
+
+    def _station(self) -> Column | None:
+        return next((column for column in self.table.tags if column.field.name == "station"), None)
+
+    def _condition(self, station: str, end: bool = True) -> Sql:
+        """The range and the station; times are bound first, then what `_tag` gives."""
+        parts = ["time >= make_timestamp_ns(?)", *(["time < make_timestamp_ns(?)"] if end else [])]
+        tag = self._station()
+        if tag is not None:
+            parts.append(sql("{tag} = ?", tag=tag.name))
+        elif station:
+            parts.append("FALSE")
+        return Sql(" AND ".join(parts))
+
+    def _tag(self, station: str) -> list[str]:
+        return [station] if self._station() is not None else []
+
+    def _arrays(self, statement: Sql, values: Iterable[object]) -> dict[str, Numbers]:
+        found: dict[str, Numbers] = self.cursor.execute(statement, list(values)).fetchnumpy()
+        return found
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Values (NaN: missing), flags and bits (0: none) of one field."""
+
+    values: Numbers
+    flags: Numbers
+    bits: Numbers
+
+
+def changes(cursor: Cursor, since: int) -> Changes:
+    """What was written to the store after the write number `since`."""
+    if not cursor.execute(catalog.HAS_WRITES, [STORE, catalog.CATALOG]).fetchall():
+        return Changes(0, None)
+    (last,) = cursor.execute(catalog.LAST_WRITE).fetchone() or (0,)
+    if last == since:
+        return Changes(last, ())
+    rows = cursor.execute(catalog.WRITES_SINCE, [since]).fetchall()
+    whole = len(rows) == last - since
+    return Changes(int(last), tuple(rows) if whole else None)
+
+
+def _numbered(cells: Sequence[Sql]) -> list[Sql]:
+    return [sql("{it} AS {alias}", it=cell, alias=f"c{place}") for place, cell in enumerate(cells)]
+
+
+def _part(name: str, values: Numbers) -> Numbers:
+    if name in ("sum", "low", "high"):
+        return _filled(values, np.nan).astype("float64", copy=False)
+    if name == "worst":
+        return np.asarray(BY_RANK[_filled(values, 0).astype("int64")])
+    return _filled(values, 0).astype("int64")
+
+
+def _filled(values: Numbers, by: float) -> Numbers:
+    """Plain numbers; DuckDB gives a masked array, or one of objects where all is NULL."""
+    plain = np.ma.getdata(values)
+    if plain.dtype == object:
+        return np.full(len(plain), by)
+    mask = np.ma.getmaskarray(values)
+    return np.where(mask, by, plain) if mask.any() else plain
+
+
+def _small(flags: Numbers) -> Numbers:
+    """Flags as bytes; what is none of ours counts as no flag."""
+    plain = _filled(flags, 0)
+    return np.where(np.isin(plain, BY_RANK), plain, 0).astype("uint8")
