@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..errors import Rejected
 from ..ledger import set_aside
 from ..manager import Outcome, run
 from ..outbox import SCHEMA, Delivery, Outbox
@@ -104,7 +105,11 @@ def _judge_again(work: Opened) -> Delivery:
     for bucket, measurement, start, stop in work.outbox.queue.unjudged():
         begin, end = (pd.Timestamp(max(0, at), tz="UTC") for at in (start, stop))
         classes = tables.get((bucket, measurement), [])
-        rows, _ = judge_measurement(store, judge, bucket, measurement, classes, begin, end + pd.Timedelta(1, "us"))
+        try:
+            rows, _ = judge_measurement(store, judge, bucket, measurement, classes, begin, end + pd.Timedelta(1, "us"))
+        except Rejected as nothing:  # what was to be judged was refused or dropped, so there is no such measurement
+            log.info("%s.%s: nothing is judged again: %s", bucket, measurement, nothing)
+            rows = 0
         log.info("%s.%s: %s rows judged again, now that the server can be asked", bucket, measurement, f"{rows:,}")
         work.outbox.queue.judged(bucket, measurement)
     return work.outbox.finish()
