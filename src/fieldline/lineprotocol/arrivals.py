@@ -41,7 +41,7 @@ _VALUES: dict[Kind, bytes] = {
     "boolean": rb"(t(?:rue)?|T(?:rue|RUE)?|f(?:alse)?|F(?:alse|ALSE)?)",
     "text": rb'"((?:[^"\\]++|\\.)*+)"',
 }
-_VALUE = rb'"(?:[^"\\]++|\\.)*+"|[^" ,][^ ,]*+'
+_VALUE = rb'"(?:[^"\\]++|\\.)*+"|[^" ,\r\n][^ ,\r\n]*+'
 _FIELDS = rb"(?:%b)=(?:%b)" % (_KEY, _VALUE)
 _LINE = re.compile(rb"\s*(%b) +(%b(?:,%b)*)(?: +(-?\d+))?\s*\Z" % (_HEAD, _FIELDS, _FIELDS), re.DOTALL)
 _PAIR = re.compile(rb"(%b)=(%b)(?:,|\Z)" % (_KEY, _VALUE), re.DOTALL)

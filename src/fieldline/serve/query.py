@@ -207,13 +207,9 @@ def _answer(context: Context, access: Access, statement: Statement, bucket: str,
     if "" in databases(statement, bucket):
         return "database name required"
     try:
-        series: list[Series] = context.store.answer(bucket, statement, now)
-    except QueryError as error:
+        series: list[Series] = context.store.answer(bucket, statement, now, context.limits.query_seconds)
+    except (QueryError, Rejected) as error:
         return str(error)
-    except Rejected as error:
-        there = context.store.buckets()
-        gone = sorted(databases(statement, bucket) - there.keys())
-        return f"database not found: {gone[0]}" if gone else str(error)
     if isinstance(statement, Show) and statement.what == "databases":
         return [_only(one, access) for one in series]
     return series
@@ -308,11 +304,17 @@ def _csv(answers: Iterable[Answer], unit: int | None) -> str:
                     file.write("\n")
                 writer.writerow(["name", "tags", *columns])
                 first = False
-            tags = ",".join(f"{name}={value}" for name, value in sorted((series.tags or {}).items()))
+            pairs = sorted((series.tags or {}).items())
+            tags = ",".join(f"{_escaped(name)}={_escaped(value)}" for name, value in pairs if value)
             cells = [] if series.times is None else [_times(series.times, unit or 1)]
             cells += [_cells(values) for values in series.values]
             writer.writerows([series.name, tags, *row] for row in zip(*cells, strict=True))
     return file.getvalue()
+
+
+def _escaped(text: str) -> str:
+    """A name or value of a tag as line protocol has it."""
+    return re.sub(r"[,= ]", r"\\\g<0>", text)
 
 
 def _cells(values: Any) -> list[Any]:
