@@ -17,6 +17,7 @@ import pytest
 
 from delivering import Clock, Mast, header, ns, row, rows, stored, temp, wanted
 from faults import DropAfterStoring, GarbageAnswer, ResetMidBody, Slow, Status, TooLarge
+from fieldline.sources.memory import Memory
 from servers import Influxd
 
 OUTAGE_RUNS = int(os.environ.get("FIELDLINE_OUTAGE_RUNS", "40"))
@@ -509,3 +510,66 @@ def test_every_row_that_was_acknowledged_arrives_with_its_last_value(facade, tmp
     until_all_is_there(site, clock)
     assert stored(server.influxd) == {ns(number): value for number, value in oracle.values.items()}
     assert not site.refused()
+
+
+def lost(server, site, runs):
+    """Rows that wait, in as many parcels; then the logger's file is begun anew and the state is lost."""
+    server.down()
+    for number in range(runs):
+        site.append(rows(10 * number, 10 * number + 9))
+        assert site.run()[0] == 1
+    site.put(header() + rows(10 * runs, 10 * runs + 9))
+    (site.home / "state.db").write_bytes(b"rubbish" * 1000)
+    server.up()
+
+
+@pytest.mark.parametrize(
+    "verb", ["outbox send", "replay --from 2026-06-25 --to 2026-06-25T00:01Z", "update-db tower.dat"]
+)
+def test_another_verb_that_finds_the_state_lost_does_not_keep_the_next_run_from_making_it_again(facade, tmp_path, verb):
+    server = facade()
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header())
+    lost(server, site, 5)
+    words = [str(site.path) if word == site.path.name else word for word in verb.split()]
+    assert site.call(*words) in (0, 1), site.err
+    code, _ = site.run()
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert stored(server.influxd) == wanted(range(60))
+
+
+def test_a_state_is_made_again_although_the_run_that_does_it_is_killed(facade, tmp_path, monkeypatch):
+    server, dice = facade(), random.Random(SEED)
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header())
+    lost(server, site, 40)
+    for _ in range(max(3, KILLS // 4)):
+        process = site.start()
+        time.sleep(dice.uniform(0.5, 1.6))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    clock = Clock(monkeypatch, time.time() + 4000)
+    site.run()
+    until_all_is_there(site, clock)
+    assert stored(server.influxd) == wanted(range(410))
+
+
+def test_a_log_that_a_power_cut_left_damaged_is_made_good_by_the_files(damaged):
+    """What a disk lost although it said that it was written is read again, as long as the logger's file has it."""
+    home, dice = damaged.site.home, random.Random(SEED)
+    damaged.again(overwritten=False)
+    damaged.server.down()
+    memory = Memory(home / "state.db", frozen=True)  # keeps the log from being put into the file when the run ends
+    assert damaged.site.run()[0] == 1
+    kept = {end: (home / f"state.db{end}").read_bytes() for end in ("", "-wal")}
+    memory.close()
+    assert len(kept["-wal"]) > 4000
+    damaged.server.up()
+    for place in sorted(dice.sample(range(len(kept["-wal"])), 8)):
+        damaged.again(overwritten=False)
+        (home / "state.db").write_bytes(kept[""])
+        data = bytearray(kept["-wal"][:place] if dice.random() < 0.5 else kept["-wal"])
+        if len(data) > place:
+            data[place] ^= 1 << dice.randrange(8)
+        (home / "state.db-wal").write_bytes(data)
+        damaged.check(f"the log at {place}")
