@@ -21,7 +21,7 @@ LAYERS = [
     {"readers", "simulator", "quality", "points", "ledger", "parcels", "influxql"},
     {"tables", "settings", "rules", "lineprotocol"},
     {"sources", "sinks", "flagging", "outbox", "groups"},
-    {"manager"},
+    {"manager", "dashboards"},
     {"serve"},
     {"cli"},
 ]

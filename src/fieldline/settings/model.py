@@ -143,6 +143,23 @@ class Archive(Section):
     )
 
 
+class Alerts(Section):
+    """When Grafana tells that something is wrong; 0: never."""
+
+    no_data_minutes: int = Field(
+        default=20, ge=0, le=10080, description="no row for as long, and for three intervals of its table [min]; 0: never"
+    )
+    battery_volts: float = Field(default=11.8, ge=0, le=1000, description="a battery below this [V]; 0: never")
+    failed_percent: float = Field(
+        default=20, ge=0, le=100, description="more failed values than this in six hours [%]; 0: never"
+    )
+    stuck: bool = Field(default=True, description="a sensor whose check `flat_line` says that it is stuck")
+    waiting_rows: int = Field(
+        default=50_000, ge=0, le=10**9, description="more rows than this wait for the server; 0: never"
+    )
+    failed_runs: int = Field(default=2, ge=0, le=1000, description="as many failed jobs in an hour; 0: never")
+
+
 class Grafana(Section):
     """The Grafana server that dashboards are sent to."""
 
@@ -150,6 +167,15 @@ class Grafana(Section):
     token: SecretStr | None = Field(
         default=None, description="goes into secret.py or GRAFANA_TOKEN, never into the YAML"
     )
+    folder: str = Field(default="fieldline", min_length=1, max_length=100, description="folder of the dashboards")
+    source: Annotated[str, AfterValidator(_job_name)] = Field(
+        default="fieldline", description="data sources are called so, with the name of their bucket behind it"
+    )
+    store_url: Url = Field(
+        default="", description="where Grafana finds the store, if that is not where fieldline finds it"
+    )
+    email: str = Field(default="", description="who is told of alerts; several with a semicolon between them")
+    alerts: Alerts = Alerts()
 
 
 class Defaults(Section):

@@ -1,0 +1,153 @@
+"""Series over time: lines with a band from least to greatest, points for directions, bars for precipitation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..groups import Panel, Shown
+from .frame import FAIL, SUSPECT, TOOLTIP, Json, Tile, fixed, legend, override, panel, steps
+from .queries import Look, name, select, target, width
+from .site import Row
+from .units import unit
+
+BANDS = 4  # lines in a panel that have room for a band each: twelve series in all
+_DASHES = ([10, 6], [3, 5], [14, 5, 3, 5], [20, 8])
+_SPANS = 2.5  # a line goes on over a gap of as many intervals; it is one row that lacks, seen in windows that don't fit
+
+
+def chosen(look: Look, one: Shown) -> str:
+    """The function that a window of this field becomes: what people choose, where that means anything."""
+    if one.kind == "boolean" or one.sort.family == "WD":
+        return "last"  # a mean of directions around north points south
+    if one.sort.family == "P" and one.at.statistic != "extremes":
+        return "sum"
+    if one.sort.family in ("DIAG", "GRADE"):
+        return "max"
+    return {"Max": "max", "Min": "min", "Tot": "sum"}.get(one.at.word, look.agg)
+
+
+def lines(shown: Panel, look: Look, section: str) -> Tile:
+    """A panel of the layout as lines over time."""
+    series = shown.series
+    banded = len(series) <= BANDS and all(chosen(look, one) == look.agg for one in series)
+    targets, overrides = [], []
+    quickest = shortest(look, [one.table for one in series])
+    for number, one in enumerate(series):
+        targets.append(_target(look, one, number, banded))
+        overrides += _overrides(look, one, banded, quickest)
+    defaults = _defaults(shown)
+    if any(one.sort.family == "P" for one in series):
+        defaults["custom"] |= {"drawStyle": "bars", "fillOpacity": 60}
+    elif all(one.sort.family == "WD" for one in series):
+        defaults["custom"] |= {"drawStyle": "points", "pointSize": 3}
+        defaults |= {"min": 0, "max": 360}
+    built = panel(
+        "timeseries",
+        shown.title,
+        described(shown, look),
+        targets,
+        {"legend": legend(), "tooltip": TOOLTIP},
+        overrides=overrides,
+        interval=width(quickest) if quickest else "",
+        **defaults,
+    )
+    wide = len(series) > 6
+    return Tile(built, 24 if wide else 12, 10 if wide else 8, section)
+
+
+def shortest(look: Look, rows: Sequence[Row]) -> float | None:
+    """The shortest interval of these tables, if one is known. [s]"""
+    return min(filter(None, (look.site.interval(row) for row in rows)), default=None)
+
+
+def _target(look: Look, one: Shown, number: int, banded: bool) -> Json:
+    field, function = name(one.name), chosen(look, one)
+    if not banded:
+        query = select(look, one.table, [f"{function}({field})"], good=[one])
+        return target(look, one.bucket, query, number, one.label)
+    items = [f"{how}({field}) AS {name(label)}" for how, label in zip((function, "min", "max"), band(one), strict=True)]
+    return target(look, one.bucket, select(look, one.table, items, good=[one]), number, "$col")
+
+
+def band(one: Shown) -> tuple[str, str, str]:
+    """What the line, its lower and its upper bound are called."""
+    return one.label, f"{one.label}, least", f"{one.label}, greatest"
+
+
+def _overrides(look: Look, one: Shown, banded: bool, quickest: float | None) -> list[Json]:
+    own: dict[str, object] = {"color": fixed(one.colour)}
+    if one.dash:
+        own["custom_lineStyle"] = {"fill": "dash", "dash": _DASHES[(one.dash - 1) % len(_DASHES)]}
+    span = spanned(look, one.table, quickest)
+    if span:
+        own["custom_spanNulls"] = span
+    if not banded:
+        return [override(one.label, **own)]
+    _, least, greatest = band(one)
+    edge = {
+        "color": fixed(one.colour),
+        "custom_lineWidth": 0,
+        "custom_showPoints": "never",
+        "custom_hideFrom": {"legend": True, "tooltip": True, "viz": False},
+        **({"custom_spanNulls": span} if span else {}),
+    }
+    fill = {"custom_fillBelowTo": least, "custom_fillOpacity": 12}
+    return [override(one.label, **own), override(least, **edge), override(greatest, **edge, **fill)]
+
+
+def spanned(look: Look, row: Row, quickest: float | None) -> int:
+    """How long a gap may be in a line that has fewer rows than the panel has windows; 0: not at all. [ms]"""
+    mine = look.site.interval(row)
+    if mine is None:
+        return 2 * 3600 * 1000
+    return 0 if mine == quickest else round(mine * _SPANS * 1000)
+
+
+def _defaults(shown: Panel) -> dict[str, Any]:
+    one = shown.series[0]
+    custom: Json = {
+        "drawStyle": "line",
+        "lineWidth": 1,
+        "fillOpacity": 0,
+        "showPoints": "auto",
+        "pointSize": 4,
+        "spanNulls": False,
+        "axisLabel": "",
+    }
+    found: dict[str, Any] = {
+        "unit": unit(one.unit),
+        "decimals": max(one.decimals for one in shown.series),
+        "custom": custom,
+    }
+    if shown.thresholds:
+        found["thresholds"] = limits(shown)
+        custom["thresholdsStyle"] = {"mode": "dashed"}
+    return found
+
+
+def limits(shown: Panel) -> Json:
+    """The limits of the checks as dashed lines."""
+    colours = {3: SUSPECT, 4: FAIL}
+    unique = {one.value: colours[one.flag] for one in sorted(shown.thresholds, key=lambda one: one.flag)}
+    return steps((None, "transparent"), *sorted(unique.items()))
+
+
+def described(shown: Panel, look: Look, words: str = "") -> str:
+    """What a panel shows, for its corner: each series with field, place, table, interval and averaging."""
+    parts = [words or shown.description]
+    for one in shown.series:
+        every = look.site.interval(one.table)
+        where = f"{one.station} {one.measurement}".strip() + (f", every {width(every)}" if every else "")
+        how = {"$agg": "as chosen above (a mean, if nothing is)", "mean": "mean"}.get(chosen(look, one), chosen(look, one))
+        parts.append(f"- {one.label}: `{one.name}` of {where}; each window: {how}{_judged(one)}")
+    if shown.thresholds:
+        parts.append("Dashed lines: limits of the checks; yellow: suspect beyond, red: fails beyond.")
+    return "\n".join(parts)
+
+
+def _judged(one: Shown) -> str:
+    low, high = one.limits
+    if low is None and high is None:
+        return ""
+    return f"; fails outside {'' if low is None else f'{low:g}'} to {'' if high is None else f'{high:g}'}"
