@@ -37,7 +37,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A file; in CSV a text that a spreadsheet could take for a formula begins with an apostrophe.",
         "content": {
-            "text/csv": {"example": "time,station,PPFD\n2026-06-25T10:50:00Z,46m,601.2\n"},
+            "text/csv": {"example": "time,station,PPFD\r\n2026-06-25T10:50:00Z,46m,601.2\r\n"},
             "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
         },
     }
@@ -205,7 +205,8 @@ def csv_text(frame: pd.DataFrame, head: bool) -> str:
         columns[place] = harmless(values) if not is_numeric_dtype(values.dtype) else values
     names = harmless(pd.Series(["time", *map(str, frame.columns)], dtype=object)).tolist()
     table = pd.DataFrame(columns)
-    return str(table.to_csv(index=False, header=names if head else False, lineterminator="\n"))
+    # Python quotes a cell for the line ends that it writes itself: with \n alone a cell with a \r would become two rows
+    return str(table.to_csv(index=False, header=names if head else False, lineterminator="\r\n"))
 
 
 def harmless(values: pd.Series) -> pd.Series:

@@ -8,9 +8,9 @@ The same payload goes out as Server-Sent Events (`GET /api/events`: the page) an
                "time": 1782384600000, "fields": {"PPFD": 601.2}, "flags": {"PPFD": 1}}],
      "changed": [{"bucket": "field", "measurement": "tower"}]}
 
-Times are milliseconds since 1970 UTC. The first payload has every series, a later one those whose newest row is another
-than in the payload before; none, if the store changed elsewhere. One task looks at the time stamp of the store's file
-for all listeners, four times a second, and only while there are any.
+Times are milliseconds since 1970 UTC. `changed` names the measurements that were written since the payload before (in
+the first: all). `rows` has the newest rows among them that are others than before: none, where older rows were written.
+One task looks at the time stamp of the store's file for all listeners, four times a second, only while there are any.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..errors import StoreError
 from .context import Context
 from .keys import Access, authorize
-from .latest import Mark, Series, latest_of
+from .latest import Mark, Name, Series, Table, latest_of
 from .replies import json_bytes, strict
 
 MOST_LISTENERS = 48
@@ -63,7 +63,7 @@ class Hub:
     def __init__(self, context: Context) -> None:
         self.context, self.latest = context, latest_of(context)
         self.listeners: set[Listener] = set()
-        self.series: list[Series] | None = None
+        self.tables: dict[Name, Table] | None = None
         self._mark: Mark | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -73,9 +73,9 @@ class Hub:
             raise HTTPException(503, f"{MOST_LISTENERS} listeners are there already", {"Retry-After": "30"})
         self.listeners.add(listener)
         if self._task is None or self._task.done():
-            self.series = self._mark = None  # what was known when the last one went is old
+            self.tables = self._mark = None  # what was known when the last one went is old
             self._task = asyncio.create_task(self._watch())
-        elif self.series is not None:
+        elif self.tables is not None:
             listener.woken.set()
 
     def drop(self, listener: Listener) -> None:
@@ -98,7 +98,7 @@ class Hub:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             try:
-                self.series = await asyncio.to_thread(self.latest.series)
+                self.tables = await asyncio.to_thread(self.latest.tables)
             except StoreError as error:
                 log.warning("no news for now: %s", error)
             else:
@@ -120,13 +120,14 @@ class Listener:
         self.hub, self.allowed = hub, allowed
         self.woken, self.over = asyncio.Event(), False
         self._told: dict[Any, Series] = {}
+        self._turn = 0
         self.measurements = frozenset(measurements)
 
     def want(self, measurements: Iterable[str]) -> None:
         """Choose again; the next payload comes at once and has every series of these."""
         self.measurements = frozenset(measurements)
-        self._told.clear()
-        if self.hub.series is not None:
+        self._told, self._turn = {}, 0
+        if self.hub.tables is not None:
             self.woken.set()
 
     async def news(self) -> AsyncIterator[dict[str, Any] | None]:
@@ -145,14 +146,15 @@ class Listener:
     def payload(self) -> dict[str, Any]:
         """What is new since the last one. Raises: HTTPException."""
         access = self.allowed()
-        wanted = [
-            one
-            for one in self.hub.series or ()
-            if access.may("read", one.bucket) and (not self.measurements or one.measurement in self.measurements)
-        ]
-        fresh = [one for one in wanted if self._told.get(one.key) != one]
-        self._told = {one.key: one for one in wanted}
-        changed = sorted({(one.bucket, one.measurement) for one in fresh})
+        wanted = {
+            name: table
+            for name, table in (self.hub.tables or {}).items()
+            if access.may("read", name[0]) and (not self.measurements or name[1] in self.measurements)
+        }
+        changed = sorted(name for name, table in wanted.items() if table.turn > self._turn)
+        fresh = [one for name in changed for one in wanted[name].series if self._told.get(one.key) != one]
+        self._turn = max((table.turn for table in wanted.values()), default=self._turn)
+        self._told |= {one.key: one for one in fresh}
         return {
             "now": self.hub.context.now().as_unit("ns").value // 10**6,
             "rows": [_row(one) for one in fresh],

@@ -26,7 +26,7 @@ from ..ports import FLAG_ENDS
 from ..sources.memory import Memory
 from .context import Context
 from .keys import authorize
-from .latest import Latest, Series, latest_of
+from .latest import Latest, Name, Series, Table, latest_of
 from .replies import strict
 
 KEPT_SECONDS = 1.0  # an answer is given again for so long
@@ -48,7 +48,7 @@ def router(context: Context) -> APIRouter:
         """The newest values with their own time stamps, lag, flags, rows today, and the state of the runs."""
         strict(request, ())
         access = authorize(context, request, "read")
-        visible = frozenset(name for name in context.store.buckets() if access.may("read", name))
+        visible = frozenset(name for name, _ in answers.station.latest.tables() if access.may("read", name))
         return Response(answers.text(visible), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return routes
@@ -96,7 +96,7 @@ class _Collector(Collector):
         fresh = [one for one in series if one.age(self.now) <= latest.patience(one)]
         yield from _values(fresh)
         yield from _ages(series, self.now)
-        yield _rows_today(self.station.rows_today(series, self.now))
+        yield _rows_today(self.station.rows_today(self.visible, self.now))
         yield from self.station.runs(self.now)
 
 
@@ -106,30 +106,29 @@ class Station:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.latest: Latest = latest_of(context)
-        self._counted: tuple[object, dict[tuple[str, str], int]] = (None, {})
+        self._counted: dict[Name, tuple[pd.Timestamp, int, int]] = {}
 
-    def rows_today(self, series: list[Series], now: pd.Timestamp) -> dict[tuple[str, str], int]:
+    def rows_today(self, visible: frozenset[str], now: pd.Timestamp) -> dict[Name, int]:
         """Rows since midnight of the station's clock, by bucket and measurement."""
         midnight = now.tz_convert(self.context.zone).normalize().tz_convert("UTC")
-        state = (self.latest.mark(), midnight)
-        if self._counted[0] != state:
-            self._counted = (state, {})
-        known = self._counted[1]
-        for one in series:
-            key = (one.bucket, one.measurement)
-            if key not in known:
-                newest = max(other.time for other in series if (other.bucket, other.measurement) == key)
-                known[key] = self._count(one, midnight) if newest >= midnight.as_unit("ns").value else 0
-        return {(one.bucket, one.measurement): known[one.bucket, one.measurement] for one in series}
+        found = {}
+        for name, table in self.latest.tables().items():
+            if name[0] not in visible:
+                continue
+            state = (midnight, table.turn)
+            if self._counted.get(name, ())[:2] != state:
+                self._counted[name] = (*state, self._count(name, table, midnight))
+            found[name] = self._counted[name][2]
+        return found
 
-    def _count(self, one: Series, midnight: pd.Timestamp) -> int:
-        """Rows of all series of a measurement: those of its fullest field."""
-        known = self.context.store.fields(one.bucket, one.measurement)
-        fields = [name for name, field in known.items() if not field.tag and not name.endswith(FLAG_ENDS)]
+    def _count(self, name: Name, table: Table, midnight: pd.Timestamp) -> int:
+        """Rows of all series of a measurement: those of the fullest field."""
+        if all(one.time < midnight.as_unit("ns").value for one in table.series):
+            return 0
+        known = [one.name for one in table.fields.values() if not one.tag and not one.name.endswith(FLAG_ENDS)]
+        fields = ["RECORD"] if "RECORD" in known else known
         day = pd.Timedelta(days=1)
-        frame = self.context.store.read(
-            one.bucket, one.measurement, fields=fields, start=midnight, every=day, agg="count"
-        )
+        frame = self.context.store.read(*name, fields=fields, start=midnight, every=day, agg="count")
         return int(frame[fields].max(axis=1).sum()) if len(frame) else 0
 
     def runs(self, now: pd.Timestamp) -> Iterator[Metric]:
@@ -198,7 +197,7 @@ def _ages(series: list[Series], now: pd.Timestamp) -> Iterator[Metric]:
     yield lag
 
 
-def _rows_today(counts: dict[tuple[str, str], int]) -> Metric:
+def _rows_today(counts: dict[Name, int]) -> Metric:
     metric = Metric("fieldline_rows_today", "Rows since midnight of the station's clock.", "gauge")
     for (bucket, measurement), count in counts.items():
         metric.add_sample(metric.name, {"bucket": bucket, "measurement": measurement}, count)
