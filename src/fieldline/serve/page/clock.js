@@ -33,8 +33,10 @@ export function offset(time) {
 }
 
 /** The words for the clock that is shown. */
-export function zoneName() {
-  if (state.zone === "utc") return "UTC";
+export function zoneName() { return state.zone === "utc" ? "UTC" : stationName(); }
+
+/** The words for the station's clock. */
+export function stationName() {
   return named === null ? `UTC${zone.replace("-", "−")}` : zone;
 }
 
@@ -99,11 +101,8 @@ export function labels(times, step) {
   });
 }
 
-/** "5 s", "3 min", "2 h", "4 d": how long something lasts [ms], in whole units. */
-export function span(length) {
-  const size = Math.abs(length);
-  if (size < 90 * SECOND) return `${Math.round(length / SECOND)} s`;
-  if (size < 90 * MINUTE) return `${Math.round(length / MINUTE)} min`;
-  if (size < 48 * HOUR) return `${Math.round(length / HOUR)} h`;
-  return `${Math.round(length / DAY)} d`;
+/** "5 s", "3 min", "2 h", "4 d": how long something lasts [ms]; with one decimal where `exact` and it is not whole. */
+export function span(length, exact = false) {
+  const [size, name] = [[90 * SECOND, SECOND, "s"], [90 * MINUTE, MINUTE, "min"], [48 * HOUR, HOUR, "h"]].find(([below]) => Math.abs(length) < below)?.slice(1) ?? [DAY, "d"];
+  return `${exact ? Number((length / size).toFixed(1)) : Math.round(length / size)} ${name}`;
 }

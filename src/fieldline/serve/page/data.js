@@ -14,6 +14,11 @@ export function know(layout) {
   }
 }
 
+/** Remember the usual time between rows where only the rows themselves tell it. */
+export function learn(status) {
+  for (const table of status.tables) if (!intervals.get(tableOf(table))) intervals.set(tableOf(table), (table.interval_s ?? 0) * 1000);
+}
+
 /** What a table is called here. */
 export const tableOf = ({ bucket, measurement, station }) => `${bucket}/${measurement}/${station ?? ""}`;
 
@@ -25,6 +30,9 @@ export const fieldOf = (series) => fields.get(keyOf(series)) ?? {};
 
 /** The usual time between two rows of a series [ms]; 0: not known. */
 export const intervalOf = (series) => intervals.get(tableOf(series)) ?? 0;
+
+/** What a request says when bad values are to be left out. */
+export const onlyGood = () => (state.flags === "hide" ? 1 : null);
 
 /** Series by the table they come from: each table is asked once. */
 export function byTable(series) {
@@ -62,7 +70,7 @@ async function part(series, range, points, signal) {
   const answer = await ask("/api/series", {
     bucket, measurement, station, field: series.map(({ field }) => field),
     start: Math.floor(range.start - margin), end: Math.ceil(range.end + margin), points: Math.max(50, Math.min(4000, points)),
-    good: state.flags === "hide" ? 1 : null,
+    good: onlyGood(),
   }, signal);
   const columns = new Map(series.map((one) => [keyOf(one), answer.fields[one.field] ?? { mean: [] }]));
   const found = { time: answer.time, every: answer.every_ms, step: answer.every_ms || step, columns, rows: answer.rows, newest: answer.newest };

@@ -5,7 +5,7 @@ import { ask } from "./api.js";
 const PATIENCE = 5000; // between two questions when nothing is told [ms]
 
 /**
- * Call `came(changed)` when rows came; `changed` is a set of "bucket/measurement/station", or null: not known which.
+ * Call `came(changed)` when rows came; `changed` is a set of "bucket/measurement", or null: not known which.
  * `tell(word)` hears how rows come: "live", "asking" or "away".
  */
 export function listen(came, tell) {
@@ -18,9 +18,11 @@ export function listen(came, tell) {
     } catch { tell("away"); }
   };
   const stream = new EventSource("/api/events");
-  const heard = (event) => came(changedOf(event.data));
-  stream.addEventListener("message", heard);
-  stream.addEventListener("latest_data", heard);
+  let first = true; // all that there is, which the pictures have asked for themselves
+  stream.addEventListener("latest_data", (event) => {
+    if (!first) came(changedOf(event.data));
+    first = false;
+  });
   stream.addEventListener("open", () => { clearInterval(asking); asking = null; tell("live"); });
   stream.addEventListener("error", () => {
     if (asking === null) { asking = setInterval(poll, PATIENCE); poll(); }
@@ -29,9 +31,6 @@ export function listen(came, tell) {
 
 /** Which tables an event speaks of. */
 function changedOf(text) {
-  try {
-    const { changed, rows } = JSON.parse(text);
-    const named = (changed ?? rows ?? []).filter((one) => one && typeof one === "object" && one.measurement);
-    return named.length ? new Set(named.map(({ bucket, measurement, station }) => `${bucket}/${measurement}/${station ?? ""}`)) : null;
-  } catch { return null; }
+  const { changed } = JSON.parse(text);
+  return new Set(changed.map(({ bucket, measurement }) => `${bucket}/${measurement}`));
 }

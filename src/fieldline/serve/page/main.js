@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { stationZone } from "./clock.js";
-import { know } from "./data.js";
+import { know, learn } from "./data.js";
 import { el, put } from "./dom.js";
 import { hear } from "./hub.js";
 import { listen } from "./live.js";
@@ -27,7 +27,7 @@ async function open() {
   }
   listen(came, liveWord);
   setInterval(() => status.age(strip), 1000);
-  setInterval(() => { if (state.last !== null && now() - lastCame > 30_000) follow(); }, 10_000); // time passes without rows too
+  setInterval(() => { if (state.last !== null && now() - lastCame > 30_000) follow(new Set(), true); }, 10_000); // time passes without rows too
 }
 
 function begin(layout) {
@@ -54,6 +54,7 @@ async function news(known = null) {
   try {
     const answer = known ?? await ask("/api/status");
     serverTime(answer.now);
+    learn(answer);
     status.show(strip, answer);
     if (answer.tables.some((table) => !shape.includes(JSON.stringify(table.measurement)))) relayout();
   } catch (error) {
@@ -72,8 +73,7 @@ async function relayout() {
 function came(changed, answer = null) {
   lastCame = now();
   news(answer);
-  if (state.last !== null) follow();
-  else sections.refresh(changed);
+  follow(changed, true);
 }
 
 function liveWord(word) {

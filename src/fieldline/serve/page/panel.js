@@ -30,7 +30,7 @@ export class Panel {
     const { panel } = this;
     this.how = el("span.how");
     return el("header", {},
-      el("h3", { id: `${this.id}-title`, title: panel.description ?? "" }, panel.title,
+      el("h3", { id: `${this.id}-title`, title: [panel.title, panel.description].filter(Boolean).join("\n") }, panel.title,
         panel.unit ? el("span.unit", { text: unit(panel.unit) }) : null),
       this.how, this.menu());
   }
@@ -61,9 +61,9 @@ export class Panel {
   downloads() {
     const tables = byTable(this.panel.series), links = [];
     for (const series of tables) {
-      const { bucket, measurement, station } = series[0];
+      const { bucket, measurement } = series[0];
       const words = {
-        bucket, measurement, station: station || null, field: [...new Set(series.map(({ field }) => field))],
+        bucket, measurement, field: [...new Set(series.map(({ field }) => field))],
         start: new Date(view.start).toISOString(), end: new Date(view.end).toISOString(),
       };
       const of = tables.length > 1 ? ` of ${measurement}` : "";
@@ -81,17 +81,18 @@ export class Panel {
   }
 
   /** What it shows has changed. */
-  refresh() {
+  refresh(quietly = false) {
     this.stale = true;
-    if (this.seen) this.load();
+    if (this.seen) this.load(quietly);
   }
 
-  async load() {
+  /** Ask and draw. @param {boolean} [quietly] rows came by themselves: no sign of work for that */
+  async load(quietly = false) {
     this.stale = false;
     this.stop?.abort();
     const stop = (this.stop = new AbortController());
     this.picture ??= pictures.make(this.body, this.panel);
-    const slow = setTimeout(() => this.root.setAttribute("aria-busy", "true"), 250);
+    const slow = quietly ? null : setTimeout(() => this.root.setAttribute("aria-busy", "true"), 250);
     try {
       const summary = await this.picture.load(view, stop.signal);
       if (!stop.signal.aborted) this.tell(summary);

@@ -4,7 +4,6 @@ import { el, put } from "./dom.js";
 import { hear } from "./hub.js";
 import { change, state, toggle } from "./state.js";
 import { Panel } from "./panel.js";
-import { tableOf } from "./data.js";
 import { count } from "./words.js";
 
 const panels = new Map();
@@ -82,11 +81,14 @@ function matches(panel, group, words) {
   return words.every((word) => all.includes(word));
 }
 
-/** Load again what shows one of these tables ("bucket/measurement/station"); null: everything. */
-export function refresh(changed = null) {
+/** The name by which the server tells of changes. */
+const changing = ({ bucket, measurement }) => `${bucket}/${measurement}`;
+
+/** Load again what shows one of these tables ("bucket/measurement"; null: all), and move the others along. */
+function refresh(changed = null, quietly = false) {
   for (const panel of panels.values()) {
-    if (changed === null || panel.panel.series.some((one) => changed.has(tableOf(one)))) panel.refresh();
-    else panel.picture?.rescale?.();
+    panel.picture?.rescale?.();
+    if (changed === null || panel.panel.series.some((one) => changed.has(changing(one)))) panel.refresh(quietly);
   }
 }
 
@@ -99,6 +101,4 @@ hear("state", (what) => {
   if ("zone" in what) restyle();
   if ("flags" in what) { restyle(); refresh(); }
 });
-hear("view", () => {
-  for (const panel of panels.values()) { panel.picture?.rescale?.(); panel.refresh(); }
-});
+hear("view", (view, changed, quietly) => refresh(changed, quietly));

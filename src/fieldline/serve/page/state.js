@@ -33,13 +33,17 @@ export function now() { return Date.now() + skew; }
 /** The range seen: {start, end} in ms, and whether it moves with the time. The same for all pictures, until `follow`. */
 export let view = null;
 
-/** Let the range move with the time, where it does; tell the pictures. */
-export function follow() {
+/**
+ * Let the range move with the time, where it does; tell the pictures.
+ * @param {Set<string>|null} changed the tables with other rows than before; null: load everything again
+ * @param {boolean} quietly nobody asked for it, so no sign of work
+ */
+export function follow(changed = null, quietly = false) {
   const end = now();
   view = state.last === null
     ? { start: state.from, end: state.to, live: false }
     : { start: end - LENGTH.get(state.last), end, live: true };
-  tell("view", view);
+  tell("view", view, changed, quietly);
 }
 
 /** A state from an address; what makes no sense there is left at its default. */

@@ -27,24 +27,23 @@ function card(table) {
   const { measurement, station, bucket, state, battery } = table;
   const came = table.newest !== null && table.newest !== undefined;
   return el("div.card", { "data-state": state, "data-table": `${bucket}/${measurement}/${station ?? ""}` },
-    el("div.name", { title: [bucket, measurement, station].filter(Boolean).join(" / ") }, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: measurement }), station ? el("span.soft", { text: station }) : null),
+    el("div.name", { title: [[bucket, measurement, station].filter(Boolean).join(" / "), table.words].filter(Boolean).join("\n") }, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: measurement }), station ? el("span.soft", { text: station }) : null),
     el("div.state", {}, el("span.word", { text: STATES[state] ?? state }),
       came ? el("span.age", { "data-newest": table.newest, title: momentOf(table.newest), text: ago(table.newest) }) : null),
     el("div.soft", {}, [
-      table.interval_s ? `every ${span(table.interval_s * 1000)}` : null, count(table.rows_today ?? 0, "row") + " today",
-      state === "late" || state === "silent" ? table.words : null].filter(Boolean).join(" · ")),
+      table.interval_s ? `every ${span(table.interval_s * 1000)}` : null, count(table.rows_today ?? 0, "row") + " today"].filter(Boolean).join(" · ")),
     battery === null || battery === undefined ? null : el("div.battery", { "data-state": table.battery_state ?? "good" }, `battery ${number(battery, 1)} V${table.battery_state && table.battery_state !== "good" ? `, ${table.battery_state}` : ""}`));
 }
 
 function runCard(run) {
-  const good = ["ok", "done", "nothing new"].includes(String(run.status));
+  const good = /^(done|running)/.test(run.status);
   return el("div.card", { "data-state": good ? "good" : "late" },
     el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: "last run" })),
     el("div.state", {}, el("span.word", { text: String(run.status ?? "unknown") }), run.ended ? el("span.age", { "data-newest": run.ended, title: momentOf(run.ended), text: ago(run.ended) }) : null));
 }
 
 function outboxCard(outbox) {
-  const rows = outbox.rows ?? outbox.waiting ?? 0;
+  const { rows } = outbox;
   return el("div.card", { "data-state": rows ? "late" : "good" },
     el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: "outbox" })),
     el("div.state", {}, el("span.word", { text: rows ? `${count(rows, "row")} waiting` : "empty" })));

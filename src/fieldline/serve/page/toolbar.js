@@ -1,7 +1,7 @@
 /** The row of buttons: range, clock, flags, colours, filter, link. */
 
 import { el, put, say } from "./dom.js";
-import { dateOf, clockOf, dayOf, fromShown, inputOf, zoneName } from "./clock.js";
+import { dateOf, clockOf, dayOf, fromShown, inputOf, stationName, zoneName } from "./clock.js";
 import { hear } from "./hub.js";
 import { isDark } from "./look.js";
 import { back, change, look, RANGES, shift, state, view, zoom } from "./state.js";
@@ -13,20 +13,22 @@ export function build(node) {
     button("‹", () => shift(-0.5), { "aria-label": "earlier" }), button("›", () => shift(0.5), { "aria-label": "later" }),
     button("+", () => zoom(0.5), { "aria-label": "zoom in" }), button("−", () => zoom(2), { "aria-label": "zoom out" }), button("↶", back, { "aria-label": "back to the range before" }));
   const span = el("span"), own = custom(span);
-  const find = el("input.find", { type: "search", placeholder: "Filter: CO2, 46 m…", "aria-label": "Show only pictures with these words", value: state.find, oninput: () => change({ find: find.value }) });
+  const find = el("input.find", { type: "search", placeholder: "Filter", "aria-label": "Show only pictures with these words", value: state.find, oninput: () => change({ find: find.value }) });
   const flags = el("select", { "aria-label": "Flags", onchange: () => change({ flags: flags.value }) },
     ...[["mark", "Mark bad values"], ["hide", "Hide bad values"], ["none", "Do not mark"]].map(([value, text]) => el("option", { value, text })));
-  const zone = button("", () => change({ zone: state.zone === "utc" ? "station" : "utc" }), { id: "zone", title: "Station clock or UTC" });
+  const zone = el("div.buttons", { role: "group", "aria-label": "Clock", id: "zone" },
+    button("Station", () => change({ zone: "station" }), { "data-zone": "station" }), button("UTC", () => change({ zone: "utc" }), { "data-zone": "utc" }));
   const theme = button("", () => change({ theme: isDark() ? "light" : "dark" }), { id: "theme" });
-  const link = button("Copy link", copy, { id: "link", title: "A link that shows this view" });
-  put(node, ranges, steps, own, find, flags, zone, theme, link, el("span.live", { id: "live" }));
+  const link = button("Link", copy, { id: "link", title: "A link that shows this view" });
+  put(node, ranges, steps, own, find, flags, zone, theme, link);
 
   const fill = () => {
     for (const one of ranges.children) one.setAttribute("aria-pressed", String(one.dataset.range === state.last));
     span.textContent = rangeWords();
     flags.value = state.flags;
     if (document.activeElement !== find) find.value = state.find;
-    zone.textContent = state.zone === "utc" ? "UTC" : `Station clock ${zoneName()}`;
+    for (const one of zone.children) one.setAttribute("aria-pressed", String(one.dataset.zone === state.zone));
+    zone.firstChild.title = `The station's clock, ${stationName()}`;
     theme.textContent = isDark() ? "Light" : "Dark";
     theme.setAttribute("aria-label", isDark() ? "Light colours" : "Dark colours");
   };
@@ -75,5 +77,5 @@ function said(words) {
   say(words);
   const node = document.getElementById("link");
   node.textContent = words;
-  setTimeout(() => { node.textContent = "Copy link"; }, 2500);
+  setTimeout(() => { node.textContent = "Link"; }, 2500);
 }

@@ -35,9 +35,13 @@ export function number(value, decimals = 2) {
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
-/** Decimals that a step on an axis needs. */
+/** Decimals that a step on an axis needs: 1 for 0.5, 2 for 0.25. */
 export function decimalsOf(step) {
-  return step > 0 ? Math.min(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)), 8) : 0;
+  for (let decimals = 0; decimals < 8; decimals++) {
+    const shown = step * 10 ** decimals;
+    if (Math.abs(shown - Math.round(shown)) < 1e-6 * shown) return decimals;
+  }
+  return step > 0 ? 8 : 0;
 }
 
 /** The flags of QARTOD, as this page says them. */

@@ -1,6 +1,6 @@
 /** A plot over time: axes, cursor, selection and flags, the same for all pictures that have them (uPlot draws). */
 
-import { clockOf, labels, STEPS, ticks } from "../clock.js";
+import { labels, STEPS, ticks } from "../clock.js";
 import { back, look, view } from "../state.js";
 import { colour } from "../look.js";
 import { decimalsOf, number } from "../words.js";
@@ -37,6 +37,11 @@ export function plot(box, height, series, data, range, hooks) {
   });
   u.deaf = hear("cursor", (time, by) => { if (by !== u) follow(u, time); });
   return u;
+}
+
+/** Make a plot as wide as its box, when it is not. */
+export function refit(u, box, height) {
+  if (u && box.clientWidth && (u.width !== box.clientWidth || u.height !== height)) u.setSize({ width: box.clientWidth, height });
 }
 
 /** Take a plot away. */
@@ -102,5 +107,3 @@ export function roomy(low, high) {
   return [low - pad, high + pad];
 }
 
-/** The time at the cursor for a legend. */
-export function cursorWords(time) { return clockOf(time, true); }

@@ -8,13 +8,17 @@ import { readable } from "../keys.js";
 import { momentOf, span } from "../clock.js";
 import { state, toggle, view } from "../state.js";
 import { bad, FLAGS, number, unit } from "../words.js";
-import { clipped, plot, roomy, unplot } from "./frame.js";
+import { clipped, plot, refit, roomy, unplot } from "./frame.js";
 import { flagStrip } from "./strip.js";
 
 const HEIGHT = 196, LARGE = 380;
+const DASHES = [undefined, [7, 3], [2, 3], [9, 3, 2, 3]]; // for series of one colour
 
-/** Make the picture in `box`. */
-export function make(box, panel) {
+/**
+ * Make the picture in `box`.
+ * @param {Object} [own] `load(range, points, signal)` in place of asking for the series; `how(table)`: words for the head
+ */
+export function make(box, panel, own = {}) {
   const series = panel.series.map((one, place) => ({
     ...one, key: keyOf(one), ink: safe(one.colour, place), decimals: fieldOf(one).decimals ?? panel.decimals ?? 2,
   }));
@@ -42,9 +46,9 @@ export function make(box, panel) {
       series.forEach((one, i) => { if (me.u.series[i + 1].show !== !state.off.has(one.key)) me.u.setSeries(i + 1, { show: !state.off.has(one.key) }, false); });
       me.u.setData(data);
     } else {
-      me.u = plot(room, tall(), series.map(lineOf), data, () => rangeOf(table_(), shown()), {
+      me.u = plot(room, tall(), series.map((one) => lineOf(one, panel)), data, () => rangeOf(table_(), shown()), {
         drawAxes: [(u) => clipped(u, (pen) => { drawThresholds(u, pen, panel.thresholds); drawBands(u, pen, table_(), shown()); })],
-        draw: [(u) => { if (state.flags === "mark") clipped(u, (pen) => drawMarks(u, pen, table_(), shown())); flagStrip(strip, u, table_(), shown()); }],
+        draw: [(u) => { clipped(u, (pen) => drawDirections(u, pen, me.table, shown())); if (state.flags === "mark") clipped(u, (pen) => drawMarks(u, pen, table_(), shown())); flagStrip(strip, u, table_(), shown()); }],
       });
     }
     tell(cursor);
@@ -58,12 +62,13 @@ export function make(box, panel) {
 
   return {
     async load(range, signal) {
-      me.table = await load(series, range, pointsOf(room), signal);
+      me.table = await (own.load ?? load.bind(null, series))(range, pointsOf(room), signal);
       draw();
-      return summary(me.table, series, panel);
+      const found = summary(me.table, series, panel);
+      return own.how ? { ...found, how: own.how(me.table) } : found;
     },
     rescale() { me.u?.setScale("x", { min: view.start, max: view.end }); },
-    resize() { if (me.u) me.u.setSize({ width: room.clientWidth, height: tall() }); },
+    resize() { refit(me.u, room, tall()); },
     restyle() { if (me.u) { unplot(me.u); me.u = null; draw(); } },
     close() { deaf.forEach((stop) => stop()); if (me.u) unplot(me.u); },
   };
@@ -72,9 +77,30 @@ export function make(box, panel) {
 /** How many windows to ask for: one for each pixel or two, in steps so that pictures of nearly one width ask the same. */
 export function pointsOf(box) { return Math.ceil(Math.max(box.clientWidth - 60, 100) / 100) * 100; }
 
-function lineOf({ ink, key }) {
+/** A direction goes round: a line from 359° to 1° would cross the whole picture, and their mean is not south. */
+const isDirection = (variable) => variable === "WD";
+
+/** Directions as points; where a window goes through north, its lowest and highest in place of a mean. */
+function drawDirections(u, pen, { time, columns }, series) {
+  const size = 2.5 * devicePixelRatio;
+  for (const { key, ink, variable } of series) {
+    if (!isDirection(variable)) continue;
+    const { mean, min = mean, max = mean } = columns.get(key);
+    pen.fillStyle = ink;
+    mean.forEach((value, i) => {
+      if (value == null) return;
+      for (const at of max[i] - min[i] > 180 ? [min[i], max[i]] : [value]) {
+        pen.fillRect(u.valToPos(time[i], "x", true) - size / 2, u.valToPos(at, "y", true) - size / 2, size, size);
+      }
+    });
+  }
+}
+
+function lineOf({ ink, key, dash, variable }, { kind }) {
+  const how = { stroke: ink, width: 1.5, show: !state.off.has(key), dash: DASHES[(dash ?? 0) % DASHES.length] };
+  if (isDirection(variable)) return { ...how, paths: () => null, points: { show: false } };
   return {
-    stroke: ink, width: 1.5, show: !state.off.has(key),
+    ...how, paths: kind === "diagnostics" ? globalThis.uPlot.paths.stepped({ align: 1 }) : undefined,
     points: { size: 4, fill: ink, stroke: ink, filter: (u, i, show, gaps) => (show ? null : lonely(u.data[i])) },
   };
 }
@@ -89,8 +115,8 @@ function lonely(values) {
 }
 
 function entry(legend, one, panel) {
-  const swatch = el("span.swatch", { "aria-hidden": "true" });
-  swatch.style.backgroundColor = one.ink;
+  const swatch = el("span.swatch", { "aria-hidden": "true", "data-dash": one.dash || null });
+  swatch.style.color = one.ink;
   const shown = el("span.value"), flag = el("span.flag");
   const button = el("button", {
     type: "button", "aria-pressed": "true", title: `${one.field}: press to take it away or back, with Shift to see it alone`,
@@ -147,9 +173,9 @@ export function rangeOf(table, series) {
 
 function drawBands(u, pen, table, series) {
   if (!table.every) return;
-  for (const { key, ink } of series) {
+  for (const { key, ink, variable } of series) {
     const { mean, min, max, worst } = table.columns.get(key);
-    if (!min || !max) continue;
+    if (!min || !max || isDirection(variable)) continue;
     pen.fillStyle = faint(ink, 0.18);
     let from = -1;
     for (let i = 0; i <= mean.length; i++) {
@@ -202,11 +228,11 @@ function mark(pen, x, y, size, flag) {
 }
 
 function drawThresholds(u, pen, thresholds) {
-  pen.strokeStyle = colour("soft");
   pen.lineWidth = devicePixelRatio;
   pen.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-  for (const one of thresholds ?? []) {
-    const y = u.valToPos(typeof one === "number" ? one : one.value, "y", true);
+  for (const { value, flag } of thresholds ?? []) {
+    const y = u.valToPos(value, "y", true);
+    pen.strokeStyle = faint(colour(flag === 4 ? "fail" : "suspect"), 0.5);
     pen.beginPath();
     pen.moveTo(u.bbox.left, y);
     pen.lineTo(u.bbox.left + u.bbox.width, y);
@@ -220,10 +246,10 @@ export function summary(table, series, panel) {
   const in_ = unit(panel.unit ?? "");
   const rows = series.map((one) => ({ ...one, ...statistics(table.columns.get(one.key)) }));
   const filled = rows.filter(({ n }) => n > 0);
-  const how = table.every ? `means of ${span(table.every)}, with the band from lowest to highest` : "every row";
+  const how = table.every ? `${span(table.every, true)} means` : "every row";
   const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)} ${in_}`);
   return {
-    empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}. ${words.join("; ")}.`,
+    empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}${table.every ? ", the band goes from lowest to highest" : ""}. ${words.join("; ")}.`,
     numbers: [["", `last [${in_}]`, "lowest", "mean", "highest", "flagged"], ...rows.map((one) => [
       one.label, ...[one.last, one.low, one.mean, one.high].map((v) => (one.n ? number(v, one.decimals) : "–")), `${(one.bad * 100).toFixed(one.bad && one.bad < 0.1 ? 1 : 0)} %`])],
   };
