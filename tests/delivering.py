@@ -53,7 +53,7 @@ class Mast(Site):
         own = {"url": url, "org": org, **(influxdb or {})}
         own = {name: value for name, value in own.items() if value is not None}
         self.server = own
-        super().__init__(folder, store="influxdb", influxdb=own, **{"outbox": {"seconds": 2}, **settings})
+        super().__init__(folder, store="influxdb", influxdb=own, **{"outbox": {"seconds": 4}, **settings})
         self.token(token)
 
     def token(self, text):

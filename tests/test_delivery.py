@@ -8,8 +8,10 @@ import threading
 import pytest
 from filelock import FileLock
 
-from delivering import BUCKET, Clock, Mast, header, ns, row, rows, stored, wanted
+from delivering import BUCKET, Clock, Mast, header, ns, parcel, row, rows, stored, temp, wanted
 from faults import GarbageAnswer, Status, TooLarge
+from fieldline.outbox import SCHEMA, Queue, Waiting
+from fieldline.sources.memory import Memory
 
 SECRET, PASSWORD = "the-Secret-t0ken-of-the-tower", "over-the-hills-4711"
 
@@ -36,6 +38,29 @@ def test_one_row_of_another_type_among_many_is_set_aside_alone(facade, tmp_path,
     there = {row["time"]: row["Temp"] for row in server.influxd.read(BUCKET, "Met") if ns(0) <= row["time"] < ns(year)}
     assert there == wanted(range(count))
     assert len(server.writes()) < 40
+
+
+@pytest.mark.parametrize("product", ["oss2", "cloud", "serverless", "dedicated", "v3", "v1"])
+def test_one_line_that_nobody_can_read_among_many_is_set_aside_alone(facade, tmp_path, product):
+    """Ours are never such; but a disk, or a later version, may make one."""
+    server, count, bad = facade(product), 5000, 3210
+    server.create(BUCKET)
+    site = Mast(tmp_path / "site", server.url, outbox={"seconds": 300})
+    site.put(header())
+    assert site.run()[0] == 0
+    lines = [f"Met Temp={temp(number)} {ns(number)}\n".encode() for number in range(count)]
+    lines[bad] = f"Met Temp=1.2.3 {ns(bad)}\n".encode()
+    memory = Memory(site.home / "state.db", more=SCHEMA)
+    Queue(memory.ledger).add([Waiting(parcel(lines), "Met", ns(0), ns(count - 1), 0.0)])
+    memory.close()
+    before = len(server.writes())
+    code, jobs = site.run()
+    assert (code, jobs["outbox"]["refused"], site.waiting()) == (3, 1, 0), site.err
+    [(line, why)] = site.refused()
+    assert line.encode() == lines[bad]
+    assert why
+    assert stored(server.influxd) == wanted(number for number in range(count) if number != bad)
+    assert len(server.writes()) - before < 40
 
 
 @pytest.mark.parametrize("product", ["oss2", "v1", "serverless", "v3"])

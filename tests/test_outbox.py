@@ -173,6 +173,23 @@ def test_a_line_that_is_too_large_alone_is_set_aside(tmp_path):
     assert len(box.server.points) == 9
 
 
+def test_two_precisions_share_no_request_and_no_point_changes_its_order(tmp_path):
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))), Policy(seconds=60))
+    finer = pd.concat([frame(0, 9, add=0.25), frame(100, 100).set_axis(pd.DatetimeIndex([1], tz="UTC"), axis=0)])
+    finer.index = finer.index.rename("time")
+    box.run(*[frame(0, 9)] * 20)
+    for measurement in ("other", "m"):
+        for one in (finer, frame(5, 9, add=0.75)):
+            box.run(one, measurement=measurement)
+    box.now += 3600
+    assert box.run().stopped == ""
+    last = {**points(0, 4, 0.25), **points(5, 9, 0.75), (BUCKET, "m", 1): "x=100"}
+    assert {key: value for key, value in box.server.points.items() if key[1] == "m"} == last
+    other = {(bucket, "other", time): value for (bucket, _, time), value in last.items()}
+    assert {key: value for key, value in box.server.points.items() if key[1] == "other"} == other
+    assert len(box.server.requests) <= 1 + 5, "what goes together is not cut by what does not"
+
+
 @pytest.mark.parametrize("background", [False, True])
 def test_the_newest_first_means_once_ahead_and_once_in_turn(tmp_path, background):
     box = Box(tmp_path, Server(fails(1, Unreachable("away"))), Policy(seconds=60, newest_first=True))

@@ -7,6 +7,7 @@ server's reason. Nothing is given up because it was tried often.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import random
@@ -232,12 +233,18 @@ class Courier:
         self._alone(first)
 
     def _gather(self, first: Waiting, most_bytes: int) -> Iterator[Waiting]:
-        """Parcels in their order; one of another precision ends the group, since a point may stand on both sides."""
+        """Parcels in their order. One of another precision is left for later, and so is what follows of its
+        measurement, since a point may stand on both sides."""
         yield first
-        rows, size = first.parcel.rows, first.parcel.size
-        for number, precision, more, bytes_ in self.queue.sizes_after(first.parcel.bucket, first.number):
+        rows, size, left = first.parcel.rows, first.parcel.size, set[str]()
+        found = self.queue.sizes_after(first.parcel.bucket, first.number)
+        for number, measurement, precision, more, bytes_ in itertools.islice(found, self.policy.most_rows):
+            if precision != first.parcel.precision:
+                left.add(measurement)
+            if measurement in left:
+                continue
             rows, size = rows + more, size + bytes_
-            if rows > self.policy.most_rows or size > most_bytes or precision != first.parcel.precision:
+            if rows > self.policy.most_rows or size > most_bytes:
                 return
             if (one := self.queue.get(number)) is not None:  # a person may have dropped it just now
                 yield one

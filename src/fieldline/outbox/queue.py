@@ -114,12 +114,15 @@ class Queue:
             (number,) = db.execute("SELECT max(id) FROM outbox WHERE reason = ''").fetchone()
         return number or 0
 
-    def sizes_after(self, bucket: str, number: int) -> Iterator[tuple[int, Precision, int, int]]:
-        """What waits for a bucket behind `number`, in order, without the lines: number, precision, rows, bytes.
+    def sizes_after(self, bucket: str, number: int) -> Iterator[tuple[int, str, Precision, int, int]]:
+        """What waits for a bucket behind `number`, in order: number, measurement, precision, rows, bytes.
 
         The queue must not be changed while this is looped over.
         """
-        query = "SELECT id, precision, rows, size FROM outbox WHERE reason = '' AND bucket = ? AND id > ? ORDER BY id"
+        query = (
+            "SELECT id, measurement, precision, rows, size FROM outbox WHERE reason = '' AND bucket = ? AND id > ?"
+            " ORDER BY id"
+        )
         with self.ledger.reading() as db:
             yield from db.execute(query, (bucket, number))
 
