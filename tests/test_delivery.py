@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from filelock import FileLock
@@ -369,6 +370,25 @@ def test_the_free_plan_is_kept_to_and_it_is_said(facade, tmp_path, monkeypatch):
     assert len(sizes) > 2
     assert max(sizes) <= 5_000_000
     assert stored(server.influxd) == wanted(range(20_000))
+
+
+def test_a_bucket_that_the_plan_does_not_allow_is_told_with_what_to_do(facade, tmp_path, monkeypatch):
+    server, now = facade("cloud", free=True), datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+    clock = Clock(monkeypatch, now.replace(tzinfo=UTC).timestamp())
+    times = [now - timedelta(minutes=30 - number) for number in range(10)]
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header() + b"".join(row(number, time=time) for number, time in enumerate(times)))
+    for _ in range(2):
+        assert site.run()[0] == 1
+        assert "Set `keep_days` to what this plan allows" in site.err
+        assert "python new-db.py" in site.err
+        assert "rows wait in the outbox, none is lost" in site.err
+        clock.wait(300)
+    site.change("defaults", keep_days=30)
+    assert site.call("new-db", str(site.path)) == 0, site.err
+    code, _ = site.run()
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert list(stored(server.influxd).values()) == [temp(number) for number in range(10)]
 
 
 # No token, no password, anywhere

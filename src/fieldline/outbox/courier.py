@@ -292,7 +292,8 @@ class Courier:
             if denied.no_bucket and self.queue.wanted(one.parcel.bucket):
                 self._commit(lambda: self.queue.made(one.parcel.bucket, False))  # somebody deleted it: made again
             if denied.no_bucket and one.parcel.bucket in self._unmade:
-                raise self._unmade[one.parcel.bucket] from denied  # it says why the bucket is not there
+                why = self._unmade[one.parcel.bucket]
+                raise Denied(f"{why}\n  Then make the bucket: python new-db.py FILE", no_bucket=True) from denied
             raise
 
     def _is_fresh(self, one: Waiting) -> bool:
