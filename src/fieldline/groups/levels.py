@@ -34,6 +34,11 @@ class Place:
     statistic: str = ""
     word: str = ""
 
+    @property
+    def middle(self) -> float | None:
+        """The level, or the middle of a range. [m]"""
+        return self.metres if self.metres is None or self.top is None else (self.metres + self.top) / 2
+
 
 def place(name: str, station: str = "", heights: Mapping[str, float] | None = None) -> Place:
     """Take a field's name apart.

@@ -60,9 +60,7 @@ class Shown:
     @property
     def depth(self) -> float | None:
         """Below the ground, if it is in the soil; of a range its middle. [m]"""
-        if not self.sort.soil or self.at.metres is None:
-            return None
-        return self.at.metres if self.at.top is None else (self.at.metres + self.at.top) / 2
+        return self.at.middle if self.sort.soil else None
 
     @property
     def group(self) -> str:

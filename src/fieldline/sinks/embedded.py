@@ -25,7 +25,7 @@ import duckdb
 import pandas as pd
 
 from ..errors import Rejected, Unreachable
-from ..influxql import QueryError, Series, Show, Statement
+from ..influxql import QueryError, Refused, Series, Show, Statement
 from ..points import Points, answer, fitted, points
 from ..ports import AGGREGATES, Aggregate, Field
 from . import _catalog as catalog
@@ -33,7 +33,7 @@ from . import _query as query
 from ._catalog import STORE, Cursor, Table, sql
 from ._faults import fault
 from ._file import shared
-from ._looking import Look
+from .looking import Look
 from ._select import select
 from ._select_show import show
 from ._turnstile import Patience, turnstile
@@ -169,6 +169,8 @@ class Embedded:
 
         Raises: QueryError, when it can't be answered; Unreachable.
         """
+        if isinstance(statement, Refused):
+            raise QueryError(statement.message)
         if self._file.missing():
             raise QueryError(f"database not found: {bucket}")
         with self._reading("to answer a query") as cursor, _limited(cursor, timeout_seconds):

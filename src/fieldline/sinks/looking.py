@@ -64,6 +64,19 @@ class Look:
     cursor: Cursor
     where: str
 
+    def require(self, fields: Iterable[str]) -> None:
+        """Raise Rejected, naming near ones, unless each is a field with numbers."""
+        for name in fields:
+            self._column(name)
+
+    def unit(self, field: str) -> str:
+        """The unit of a field, '' if it has none."""
+        return self._column(field).field.unit
+
+    def flagged(self, field: str) -> bool:
+        """Whether flags stand beside a field."""
+        return self.table.find(f"{field}_qc") is not None
+
     def changes(self, since: int) -> Changes:
         """What was written after the write number `since`."""
         return changes(self.cursor, since)
@@ -263,7 +276,7 @@ class Rows:
 def changes(cursor: Cursor, since: int) -> Changes:
     """What was written to the store after the write number `since`."""
     if not cursor.execute(catalog.HAS_WRITES, [STORE, catalog.CATALOG]).fetchall():
-        return Changes(0, None)
+        return Changes(0, ())  # nothing was written since this is noted
     (last,) = cursor.execute(catalog.LAST_WRITE).fetchone() or (0,)
     if last == since:
         return Changes(last, ())

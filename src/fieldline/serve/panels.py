@@ -1,0 +1,442 @@
+"""What the page draws, as JSON: the layout, the state of each table, and the numbers of each panel.
+
+Times are whole milliseconds since 1970 UTC. A request is answered by one look at the store; long ranges by windows that
+keep the lowest and highest value and the worst flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from ..errors import Rejected
+from ..groups import Group, Known, Layout, Panel, Shown, Table, arrange, declared, drawable, levels
+from ..groups.kinds import sort
+from ..ports import Field
+from ..sinks.looking import Look
+from ..sources.memory import Memory
+from . import pictures
+from .context import Context
+from .keys import Access, authorize
+from .pictures import MILLI, SECOND, Asked
+from .replies import Json, shown, strict
+from .rollup import Heads, Rollup
+from .states import battery_state, state_of, words_of
+
+T = TypeVar("T")
+RUNS = "runs"  # what became of fieldline's own runs is no measurement of the station
+LONGEST = 20 * 366 * 86_400_000  # [ms] of a request
+MOST_FIELDS = 40  # of a request
+DAILY = 366 * 86_400_000 * 3  # [ms] of a fingerprint or a map of what is missing
+EDGES = (0.5, 2.0, 4.0, 6.0, 8.0, 10.0)  # [m s-1] lower ends of the classes of a rose; below the first it is calm
+_TIME = {"ge": -9_000_000_000_000, "le": 9_000_000_000_000}  # [ms]: what fits into nanoseconds
+
+Bucket = Annotated[str, Query(description="The bucket.", examples=["field"])]
+Measurement = Annotated[str, Query(description="The measurement: one table of a logger.", examples=["tower"])]
+Station = Annotated[str, Query(description="The tag `station`; empty where there is none.", examples=["46m"])]
+Start = Annotated[int, Query(description="First time [ms since 1970 UTC].", examples=[1750000000000], **_TIME)]
+End = Annotated[int, Query(description="Before this time [ms since 1970 UTC].", examples=[1750086400000], **_TIME)]
+Fields = Annotated[
+    list[str], Query(alias="field", description="The fields, each once.", examples=[["PPFD"]], max_length=MOST_FIELDS)
+]
+Speed = Annotated[str, Query(description="The field with the wind speed.")]
+Direction = Annotated[str, Query(description="The field with the direction that the wind comes from.")]
+Time = Annotated[int, Query(description="The time [ms since 1970 UTC].", examples=[1750000000000], **_TIME)]
+OneField = Annotated[str, Query(alias="field", description="One field.")]
+Points = Annotated[int, Query(ge=50, le=4000, description="How many times there is room for.")]
+Good = Annotated[int, Query(ge=0, le=1, description="1: without values that a check failed or suspects.")]
+
+
+@dataclass(frozen=True)
+class Span:
+    """One table and a range of time, as a request names them."""
+
+    bucket: Bucket
+    measurement: Measurement
+    start: Start
+    end: End
+    station: Station = ""
+
+    names = ("bucket", "measurement", "station", "start", "end")
+
+
+At = Annotated[Span, Depends()]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the endpoints share."""
+
+    context: Context
+    rollup: Rollup
+    heads: Heads
+
+    def look(
+        self, request: Request, at: Span, more: tuple[str, ...], work: Callable[[Look], T], longest: int = LONGEST
+    ) -> T:
+        """What `work` makes of the table that a request names, once it may and makes sense.
+
+        Raises: HTTPException 400 (unknown parameter, bad range), 401, 403, 404 (no such table or field).
+        """
+        strict(request, (*at.names, *more), ("field",))
+        authorize(self.context, request, "read", at.bucket)
+        refuse_range(at, longest)
+        return self.ask(at.bucket, at.measurement, work)
+
+    def ask(self, bucket: str, measurement: str, work: Callable[[Look], T]) -> T:
+        """As Embedded.look. Raises: HTTPException 404."""
+        try:
+            return self.context.store.look(bucket, measurement, work)
+        except Rejected as error:
+            raise HTTPException(404, _without_place(str(error))) from error
+
+    def newest(self, look: Look, station: str) -> int | None:
+        """The newest time of a station. [ms]"""
+        time = self.heads.newest(look).get(station)
+        return None if time is None else time // MILLI
+
+    def now(self) -> int:
+        """[ns]"""
+        return int(self.context.now().as_unit("ns").value)
+
+
+def _without_place(words: str) -> str:
+    """A message of the store without the path of its file and the other buckets, which are nobody's business."""
+    _, _, rest = words.partition(", bucket ")
+    return f"bucket {rest}" if rest else "there is no such bucket"
+
+
+def refuse_range(at: Span, longest: int) -> None:
+    """Raise HTTPException 400 for a range that is none, or too long. [ms]"""
+    if at.start >= at.end:
+        raise HTTPException(400, f"start: found {at.start}, expected a time before end ({at.end})")
+    if at.end - at.start > longest:
+        days, most = (span // 86_400_000 for span in (at.end - at.start, longest))
+        raise HTTPException(400, f"end: found {days} days after start, expected at most {most}")
+
+
+def router(context: Context) -> APIRouter:
+    """The endpoints."""
+    desk = Desk(context, Rollup(context.store.path), Heads(context.store.path))
+    routes = APIRouter(tags=["page"])
+    _whole(routes, desk)
+    _lines(routes, desk)
+    _daily(routes, desk)
+    _wind(routes, desk)
+    return routes
+
+
+# ---- the whole -------------------------------------------------------------------------------------------------------
+
+
+def _whole(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/api/layout")
+    def layout(request: Request) -> Json:
+        """Every table and field with label, unit, place and colour, and the panels that show them."""
+        strict(request, ())
+        access = authorize(desk.context, request, "read", None)
+        return Json(told_layout(arrange(known(desk, access), desk.context.tables), desk.context.zone))
+
+    @routes.get("/api/status")
+    def status(request: Request) -> Json:
+        """How old each table's newest row is, and whether that is good; the last run; what waits for a remote store."""
+        strict(request, ())
+        access = authorize(desk.context, request, "read", None)
+        depth = desk.context.outbox()
+        return Json(
+            {
+                "now": desk.now() // MILLI,
+                "tables": list(_states(desk, access)),
+                "run": _run(desk.context),
+                "outbox": None if depth is None else asdict(depth),
+            }
+        )
+
+
+def known(desk: Desk, access: Access) -> list[Known]:
+    """The tables of the store that a request may see."""
+    found = []
+    for bucket, measurements in desk.context.store.catalogue().items():
+        for measurement, fields in measurements.items() if access.may("read", bucket) else ():
+            if measurement != RUNS and drawable(fields):
+                stations = desk.ask(bucket, measurement, desk.heads.newest)
+                found += [Known(bucket, measurement, station, fields) for station in stations]
+    return found
+
+
+def told_layout(layout: Layout, zone: str) -> dict[str, Any]:
+    """A layout as JSON."""
+    return {
+        "zone": zone,
+        "stations": sorted({table.station for table in layout.tables if table.station}),
+        "tables": [_told_table(table) for table in layout.tables],
+        "groups": [_told_group(group) for group in layout.groups],
+    }
+
+
+def _told_table(table: Table) -> dict[str, Any]:
+    return {
+        "bucket": table.bucket,
+        "measurement": table.measurement,
+        "station": table.station,
+        "interval_s": table.interval,
+        "fields": [_told_field(one) for one in table.fields],
+    }
+
+
+def _told_field(one: Shown) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "unit": one.symbol,
+        "label": one.label,
+        "height_m": one.height,
+        "depth_m": one.depth,
+        "group": one.group,
+        "variable": one.sort.variable,
+        "colour": one.colour,
+        "decimals": one.decimals,
+        "limits": None if one.limits == (None, None) else list(one.limits),
+        "flags": one.flags,
+    }
+
+
+def _told_group(group: Group) -> dict[str, Any]:
+    return {"id": group.id, "title": group.title, "panels": [_told_panel(panel) for panel in group.panels]}
+
+
+def _told_panel(panel: Panel) -> dict[str, Any]:
+    return {
+        "id": panel.id,
+        "kind": panel.kind,
+        "title": panel.title,
+        "unit": panel.unit,
+        "description": panel.description,
+        "series": [_told_series(one) for one in panel.series],
+        "thresholds": [asdict(one) for one in panel.thresholds],
+    }
+
+
+def _told_series(one: Shown) -> dict[str, Any]:
+    return {
+        "bucket": one.bucket,
+        "measurement": one.measurement,
+        "station": one.station,
+        "field": one.name,
+        "label": one.label,
+        "colour": one.colour,
+        "dash": one.dash,
+        "variable": one.sort.variable,
+        "height_m": one.height,
+        "depth_m": one.depth,
+    }
+
+
+def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
+    """Each table's state."""
+    now = desk.now()
+    today = int(pictures.local(np.array([now]), desk.context.zone)[0]) // pictures.DAY
+    midnight = pictures.midnights([today], desk.context.zone)[0] * MILLI
+    for bucket, measurements in desk.context.store.catalogue().items():
+        for measurement, fields in measurements.items() if access.may("read", bucket) else ():
+            if measurement != RUNS and drawable(fields):
+                work = partial(_of_table, desk, fields, now=now, midnight=midnight)
+                yield from desk.ask(bucket, measurement, work)
+
+
+def _of_table(desk: Desk, fields: dict[str, Field], look: Look, now: int, midnight: int) -> list[dict[str, Any]]:
+    stations: Mapping[str, int | None] = desk.heads.newest(look) or {"": None}
+    return [_of_station(desk, look, fields, station, newest, now, midnight) for station, newest in stations.items()]
+
+
+def _of_station(
+    desk: Desk, look: Look, fields: dict[str, Field], station: str, newest: int | None, now: int, midnight: int
+) -> dict[str, Any]:
+    bucket, measurement = look.table.bucket, look.table.measurement
+    interval = interval_of(desk, look, station, newest)
+    battery = next((one for one in drawable(fields) if sort(one, levels.place(one.name)).family == "BATTERY"), None)
+    begin = midnight if newest is None else min(midnight, newest)
+    rows, value = look.last(station, begin, battery.name if battery else None)
+    age = None if newest is None else (now - newest) / SECOND
+    state = state_of(age, interval)
+    return {
+        "bucket": bucket,
+        "measurement": measurement,
+        "station": station,
+        "newest": None if newest is None else newest // MILLI,
+        "age_s": age,
+        "interval_s": interval,
+        "rows_today": rows if begin == midnight else 0,
+        "state": state,
+        "words": words_of(state, age, interval),
+        "battery": value,
+        "battery_state": battery_state(value),
+    }
+
+
+def interval_of(desk: Desk, look: Look, station: str, newest: int | None) -> float | None:
+    """Seconds between rows: as declared, else as the last rows have it."""
+    says = declared(desk.context.tables, look.table.bucket, look.table.measurement).interval
+    if says is not None or newest is None:
+        return says
+    for back in (3_600, 86_400, 400 * 86_400):
+        times = look.steps(station, newest - back * SECOND, newest + 1)
+        if len(times) > 10 or back > 86_400:
+            return pictures.usual(times) / SECOND or None
+    return None
+
+
+def _run(context: Context) -> dict[str, Any] | None:
+    """The last run of the driver; None before the first."""
+    path = context.home / "state.db"
+    if not path.exists():
+        return None
+    memory = Memory(path, frozen=True)
+    try:
+        began, ended, status = (memory.note(name) for name in ("began", "ended", "status"))
+    finally:
+        memory.close()
+    if began is None:
+        return None
+    over = ended is not None and ended >= began
+    return {
+        "began": _milliseconds(began),
+        "ended": _milliseconds(ended) if ended and over else None,
+        "status": _STATUS.get(status or "", f"exit status {status}") if over else "running, or broken off",
+    }
+
+
+_STATUS = {"0": "done", "1": "failed", "2": "wrong configuration", "3": "done, some lines set aside"}
+
+
+def _milliseconds(iso: str) -> int:
+    time = datetime.fromisoformat(iso)
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+# ---- the numbers of a panel ------------------------------------------------------------------------------------------
+
+
+def _asked(at: Span, fields: list[str], points: int = 1000, good: int = 0) -> Asked:
+    names = tuple(dict.fromkeys(fields))
+    if len(names) < len(fields):
+        raise HTTPException(400, "field: found one twice, expected each once")
+    if not names:
+        raise HTTPException(400, "field: found none, expected at least one")
+    return Asked(at.station, names, at.start * MILLI, at.end * MILLI, points, bool(good))
+
+
+Make = Callable[[Look, Rollup, Asked], dict[str, Any]]
+
+
+def _drawn(desk: Desk, request: Request, at: Span, more: tuple[str, ...], asked: Asked, make: Make) -> Json:
+    """What `make` makes of fields that are there, with the station's newest time."""
+
+    def work(look: Look) -> dict[str, Any]:
+        look.require(asked.fields)
+        return {**make(look, desk.rollup, asked), "newest": desk.newest(look, asked.station)}
+
+    longest = DAILY if "points" not in more else LONGEST
+    return Json(desk.look(request, at, ("field", *more), work, longest))
+
+
+def _lines(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/api/series")
+    def series(request: Request, at: At, field: Fields, points: Points = 1000, good: Good = 0) -> Json:
+        """Rows as they are where they fit (every_ms 0), else windows that begin at `time`.
+
+        A window has the mean, the lowest and the highest value and the worst flag; without rows it is null.
+        """
+        return _drawn(desk, request, at, ("points", "good"), _asked(at, field, points, good), pictures.series)
+
+    @routes.get("/api/flags")
+    def flags(request: Request, at: At, field: Fields, points: Points = 1000) -> Json:
+        """Runs of one flag, with the checks that spoke; where rows don't fit, runs of windows by their worst flag."""
+        return _drawn(desk, request, at, ("points",), _asked(at, field, points), pictures.flags)
+
+    @routes.get("/api/soil")
+    def soil(request: Request, at: At, field: Fields, points: Points = 400, good: Good = 0) -> Json:
+        """Means by depth and time; sensors that share a depth are averaged."""
+        asked = _asked(at, field, points, good)
+        depths = {name: levels.place(name).middle for name in asked.fields}
+        if bare := [name for name, depth in depths.items() if depth is None]:
+            raise HTTPException(400, f"field: found {shown(bare[0])}, expected names with a depth such as _20cm")
+        there = {name: depth for name, depth in depths.items() if depth is not None}
+        make: Make = partial(pictures.soil, depths=there)
+        return _drawn(desk, request, at, ("points", "good"), asked, make)
+
+
+def _daily(routes: APIRouter, desk: Desk) -> None:
+    zone = desk.context.zone
+
+    @routes.get("/api/fingerprint")
+    def fingerprint(request: Request, at: At, field: OneField, good: Good = 0) -> Json:
+        """Means by day and time of day on the station's clock; `days` are their midnights."""
+        make: Make = partial(pictures.fingerprint, zone=zone)
+        return _drawn(desk, request, at, ("good",), _asked(at, [field], 1000, good), make)
+
+    @routes.get("/api/missing")
+    def missing(request: Request, at: At) -> Json:
+        """The share of the rows of each day that came; null where none could be expected."""
+        asked = Asked(at.station, (), at.start * MILLI, at.end * MILLI, 1000)
+
+        def work(look: Look) -> dict[str, Any]:
+            newest = desk.heads.newest(look).get(at.station)
+            interval = interval_of(desk, look, at.station, newest)
+            step = None if interval is None else round(interval * SECOND)
+            made = pictures.missing(look, desk.rollup, asked, zone, step, desk.now())
+            return {**made, "interval_s": interval, "newest": None if newest is None else newest // MILLI}
+
+        return Json(desk.look(request, at, (), work, DAILY))
+
+
+def _wind(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/api/rose")
+    def rose(request: Request, at: At, speed: Speed, direction: Direction, good: Good = 0) -> Json:
+        """Rows by 16 sectors (north first) and classes of speed; `edges` are the lower ends of the classes."""
+
+        def work(look: Look) -> dict[str, Any]:
+            found = look.rose(at.station, speed, direction, at.start * MILLI, at.end * MILLI, EDGES, bool(good))
+            counts = [[0] * len(EDGES) for _ in range(16)]
+            for sector, step, count in found:
+                if step:
+                    counts[sector][step - 1] = count
+            total = sum(count for _, _, count in found)
+            calm = sum(count for _, step, count in found if not step)
+            return {
+                "edges": EDGES,
+                "counts": counts,
+                "calm": calm,
+                "total": total,
+                "newest": desk.newest(look, at.station),
+            }
+
+        return Json(desk.look(request, at, ("speed", "direction", "good"), work))
+
+    @routes.get("/api/profile")
+    def profile(
+        request: Request, bucket: Bucket, measurement: Measurement, field: Fields, time: Time, station: Station = ""
+    ) -> Json:
+        """The value of each field nearest to a time, at most three intervals or an hour away; else null."""
+        strict(request, ("bucket", "measurement", "station", "field", "time"), ("field",))
+        authorize(desk.context, request, "read", bucket)
+
+        def work(look: Look) -> dict[str, Any]:
+            look.require(field)
+            says = declared(desk.context.tables, bucket, measurement).interval or 0
+            within = round(max(3 * says, 3_600) * SECOND)
+            found = look.nearest(station, field, time * MILLI, within)
+            fields = {
+                name: {"time": found[name][0] // MILLI, "value": found[name][1]} if name in found else None
+                for name in field
+            }
+            return {"time": time, "fields": fields}
+
+        return Json(desk.ask(bucket, measurement, work))
