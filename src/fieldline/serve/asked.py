@@ -69,6 +69,31 @@ def measured(context: Context, request: Request, bucket: str, measurement: str) 
     one_of("measurement", measurement, context.store.measurements(bucket))
 
 
-def example(value: Any, words: str = "As described.") -> dict[int | str, dict[str, Any]]:
-    """The part `responses` of an endpoint whose answer is JSON."""
-    return {200: {"description": words, "content": {"application/json": {"example": value}}}}
+_REFUSALS = {
+    400: ("A parameter is unknown or there twice.", "unknown parameter 'buckt'; did you mean 'bucket'?"),
+    401: ("There is no good API key.", "an API key is needed: make one with `fieldline keys add`"),
+    403: ("The key is not for that.", "this key may not read bucket 'field'"),
+    404: ("What was asked for is not there.", "no bucket 'feld'; did you mean 'field'?"),
+    422: ("A value is wrong; the words say where, what was found and what was expected.", "start: expected a time"),
+    429: ("Too many requests with wrong keys.", "too many refused requests; wait a minute"),
+    503: ("The store is busy; try again.", "the store can't be reached now; try again"),
+}
+_ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+
+
+def refusals() -> dict[int | str, dict[str, Any]]:
+    """The part `responses` of every endpoint: how errors look."""
+    return {
+        status: {
+            "description": words,
+            "content": {"application/json": {"schema": _ERROR, "example": {"error": example}}},
+        }
+        for status, (words, example) in _REFUSALS.items()
+    }
+
+
+def example(value: Any, words: str) -> dict[int | str, dict[str, Any]]:
+    """The part `responses` of an endpoint whose answer is JSON; `words` say what it is."""
+    kind = {"type": "array" if isinstance(value, list) else "object"}
+    good = {"description": words, "content": {"application/json": {"schema": kind, "example": value}}}
+    return {200: good, **refusals()}

@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from ..errors import Rejected
 from ..ports import AGGREGATES, FLAG_ENDS, Aggregate
 from ..sinks.embedded import to_parquet
-from .asked import measured, moment, one_of, seconds
+from .asked import measured, moment, one_of, refusals, seconds
 from .context import Context
 from .replies import strict
 
@@ -37,7 +37,10 @@ _FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A file; in CSV a text that a spreadsheet could take for a formula begins with an apostrophe.",
         "content": {
-            "text/csv": {"example": "time,station,PPFD\r\n2026-06-25T10:50:00Z,46m,601.2\r\n"},
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "time,station,PPFD\r\n2026-06-25T10:50:00Z,46m,601.2\r\n",
+            },
             "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
         },
     }
@@ -48,7 +51,7 @@ def router(context: Context) -> APIRouter:
     """The endpoint."""
     routes = APIRouter(tags=["REST"])
 
-    @routes.get("/api/export", response_class=Response, responses=_FILES)
+    @routes.get("/api/export", response_class=Response, responses={**_FILES, **refusals()})
     def export(
         request: Request,
         bucket: Annotated[str, Query(examples=["field"])],

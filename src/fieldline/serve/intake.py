@@ -50,7 +50,11 @@ def router(context: Context) -> APIRouter:
     @routes.post(
         "/api/ingest",
         openapi_extra={"requestBody": _BODY},
-        responses=example({"ok": True, "rows": 1}, "The rows are in the store, durably."),
+        responses={
+            **example({"ok": True, "rows": 1}, "The rows are in the store, durably."),
+            413: {"description": "The body is too long."},
+            415: {"description": "The body is no JSON by its Content-Type."},
+        },
     )
     def ingest(request: Request, body: Body) -> Json:
         """Write rows: all of the body or nothing. The same rows twice are the same as once."""

@@ -29,6 +29,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import StoreError
+from .asked import refusals
 from .context import Context
 from .keys import Access, authorize
 from .latest import Mark, Name, Series, Table, latest_of
@@ -37,7 +38,10 @@ from .replies import json_bytes, strict
 MOST_LISTENERS = 48
 LOOK_SECONDS, PAUSE_SECONDS, HEARTBEAT_SECONDS = 0.25, 1.0, 15.0
 MOST_NAMES, LONGEST_WISH = 100, 100_000  # measurements that a listener may name; bytes of what it may say
-_EVENT = 'event: latest_data\ndata: {"now": 1782384601000, "rows": [], "changed": []}\n\n'
+_STREAM = {
+    "schema": {"type": "string"},
+    "example": 'event: latest_data\ndata: {"now": 1782384601000, "rows": [], "changed": []}\n\n',
+}
 
 log = logging.getLogger(__name__)
 _hubs: WeakSet[Hub] = WeakSet()
@@ -180,7 +184,10 @@ def _events(context: Context, hub: Hub) -> APIRouter:
     @routes.get(
         "/api/events",
         response_class=Response,
-        responses={200: {"description": "Server-Sent Events.", "content": {"text/event-stream": {"example": _EVENT}}}},
+        responses={
+            200: {"description": "Server-Sent Events.", "content": {"text/event-stream": _STREAM}},
+            **refusals(),
+        },
     )
     async def events(
         request: Request,

@@ -24,6 +24,7 @@ from starlette.responses import Response
 from ..outbox import SCHEMA, Queue
 from ..ports import FLAG_ENDS
 from ..sources.memory import Memory
+from .asked import refusals
 from .context import Context
 from .keys import authorize
 from .latest import Latest, Name, Series, Table, latest_of
@@ -31,7 +32,10 @@ from .replies import strict
 
 KEPT_SECONDS = 1.0  # an answer is given again for so long
 _NOT_PLAIN = re.compile(r"[^a-zA-Z0-9_]")
-_EXAMPLE = 'fieldline_latest_value{bucket="field",measurement="tower",station="46m",field="PPFD",unit="umol"} 601.2 17'
+_TEXT = {
+    "schema": {"type": "string"},
+    "example": 'fieldline_latest_value{bucket="field",field="T",measurement="soil",unit="degC"} 7.1 1782384600000',
+}
 
 
 def router(context: Context) -> APIRouter:
@@ -42,7 +46,7 @@ def router(context: Context) -> APIRouter:
     @routes.get(
         "/metrics",
         response_class=Response,
-        responses={200: {"description": "Prometheus' text format.", "content": {"text/plain": {"example": _EXAMPLE}}}},
+        responses={200: {"description": "Prometheus' text format.", "content": {"text/plain": _TEXT}}, **refusals()},
     )
     def metrics(request: Request) -> Response:
         """The newest values with their own time stamps, lag, flags, rows today, and the state of the runs."""
