@@ -30,6 +30,7 @@ _VERBS = {
     "doctor": ("look at everything that a run needs, and say what to do", "fieldline doctor"),
     "replay": ("load rows of the raw archive again", "fieldline replay --from -3d --dry-run"),
     "serve": ("show the store in a browser, and to Grafana and Telegraf", "fieldline serve --config config/demo.yaml"),
+    "dashboards": ("make dashboards and alerts for Grafana", "fieldline dashboards export grafana --demo"),
     "keys": ("say who may read and write through the server", "fieldline keys add telegraf --write field"),
     "simulate": ("write the files of a simulated flux tower", "fieldline simulate demo/loggernet --days 2"),
 }
@@ -243,6 +244,14 @@ def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--days", type=float, metavar="N", help="add: how long it holds (default: until revoked)")
 
 
+def _dashboards_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("act", choices=("export",), help="what to do")
+    parser.add_argument("target", nargs="?", metavar="DIR", help="export: the folder to write to")
+    parser.add_argument("--station", metavar="S", help="dashboards of this station only")
+    parser.add_argument("--demo", action="store_true", help="of the simulated tower, whatever is configured")
+    parser.add_argument("--declared", action="store_true", help="of what drivers declare; the store is not asked")
+
+
 _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run_options,
     "new-db": _new_db_options,
@@ -253,6 +262,7 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "replay": _replay_options,
     "outbox": _outbox_options,
     "serve": _serve_options,
+    "dashboards": _dashboards_options,
     "keys": _keys_options,
     "simulate": _simulate_options,
 }

@@ -22,9 +22,9 @@ from . import pictures, states
 from .frame import SCHEMA, Json, Tile, arranged
 from .lines import lines
 from .names import uid, variable, zone
-from .queries import Look, name, quoted, select
+from .queries import HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL, Look, name, select
 from .runs import runs
-from .site import NO_STATION, Row, Site, joined, promised, tag_of, title_of
+from .site import Row, Site, joined, promised, tag_of, title_of
 
 __all__ = ["Site", "dashboards", "joined", "promised", "text"]
 
@@ -97,11 +97,15 @@ def _tiles(group: Group, look: Look) -> list[Tile]:
 def _public(site: Site, station: str, layout: Layout) -> Json:
     """A copy that may be shared with everybody: public dashboards take no variables."""
     look = Look(site, station, variables=False)
-    tiles = [tile for tile in first.overview(layout, look) if tile.section == first.NOW or tile.panel["type"] == "geomap"]
+    tiles = [
+        tile for tile in first.overview(layout, look) if tile.section == first.NOW or tile.panel["type"] == "geomap"
+    ]
     for group in layout.groups:
         drawn = [one for one in group.panels if one.kind == "lines"][:_PUBLIC_LINES]
         tiles += [lines(one, look, group.title) for one in drawn]
-        tiles += [tile for one in group.panels if one.kind == "depth" for tile in pictures.depth(one, look, group.title)][:1]
+        tiles += [
+            tile for one in group.panels if one.kind == "depth" for tile in pictures.depth(one, look, group.title)
+        ][:1]
     about = f"The main quantities of {title_of(station)}, for everybody. Values that failed a check are left out."
     found = _dashboard(look, PUBLIC, f"{title_of(station)}: public", about, tiles, "now-24h", ())
     return {**found, "tags": [*found["tags"], PUBLIC], "links": []}
@@ -215,7 +219,7 @@ def _variables(look: Look, panels: list[Json], tables: list[Row]) -> list[Json]:
     if "$agg" in used:
         found.append(_custom("agg", "Each window", {"mean": "mean", "median": "median", "min": "min", "max": "max"}))
     if "$flags" in used:
-        words = {"hide failed": "4", "hide suspect and failed": "3", "show all": "10"}
+        words = {"hide failed": HIDE_FAILED, "hide suspect and failed": HIDE_SUSPECT, "show all": SHOW_ALL}
         found.append(_custom("flags", "Flagged values", words))
     return found
 
@@ -231,7 +235,7 @@ def _source(site: Site, bucket: str) -> Json:
         "label": f"Data: {bucket}",
         "query": "influxdb",
         "regex": f"/(^|\\W){bucket}$/",
-        "current": {"selected": False, "text": f"{site.grafana.source} {bucket}", "value": uid(site.grafana.source, bucket)},
+        "current": {"selected": False, "text": f"{site.grafana.source} {bucket}", "value": site.server_source(bucket)},
         "hide": 0,
         "includeAll": False,
         "multi": False,
@@ -264,7 +268,8 @@ def _station(look: Look, row: Row) -> Json:
 
 def _custom(word: str, label: str, choices: Mapping[str, str]) -> Json:
     options = [
-        {"selected": number == 0, "text": shown, "value": value} for number, (shown, value) in enumerate(choices.items())
+        {"selected": number == 0, "text": shown, "value": value}
+        for number, (shown, value) in enumerate(choices.items())
     ]
     return {
         "type": "custom",
@@ -278,6 +283,3 @@ def _custom(word: str, label: str, choices: Mapping[str, str]) -> Json:
         "multi": False,
         "skipUrlSync": False,
     }
-
-
-_ = (NO_STATION, quoted)

@@ -29,7 +29,11 @@ def panel(kind: str, title: str, description: str, targets: Sequence[Json], opti
     """A panel. defaults: of its fields; `overrides`, `interval`, `transformations`, `timeFrom` go where they belong."""
     sources = {one["datasource"]["uid"]: one["datasource"] for one in targets}
     overrides = defaults.pop("overrides", [])
-    more = {key: defaults.pop(key) for key in ("interval", "transformations", "timeFrom", "maxDataPoints") if key in defaults}  # noqa: E501
+    more = {
+        key: defaults.pop(key)
+        for key in ("interval", "transformations", "timeFrom", "maxDataPoints")
+        if key in defaults
+    }
     found: Json = {
         "type": kind,
         "title": title,

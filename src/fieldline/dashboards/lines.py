@@ -139,7 +139,9 @@ def described(shown: Panel, look: Look, words: str = "") -> str:
     for one in shown.series:
         every = look.site.interval(one.table)
         where = f"{one.station} {one.measurement}".strip() + (f", every {width(every)}" if every else "")
-        how = {"$agg": "as chosen above (a mean, if nothing is)", "mean": "mean"}.get(chosen(look, one), chosen(look, one))
+        how = {"$agg": "as chosen above (a mean, if nothing is)", "mean": "mean"}.get(
+            chosen(look, one), chosen(look, one)
+        )
         parts.append(f"- {one.label}: `{one.name}` of {where}; each window: {how}{_judged(one)}")
     if shown.thresholds:
         parts.append("Dashed lines: limits of the checks; yellow: suspect beyond, red: fails beyond.")

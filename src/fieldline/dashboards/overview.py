@@ -55,7 +55,9 @@ def _ages(layout: Layout, look: Look) -> Iterator[Tile]:
     """When the newest record of each table came."""
     for row in tables(layout):
         field = look.site.counter(row)
-        query = select(look, row, [name(field)], every="", time=f"time > now() - {_OLDEST}", end="ORDER BY time DESC LIMIT 1")
+        query = select(
+            look, row, [name(field)], every="", time=f"time > now() - {_OLDEST}", end="ORDER BY time DESC LIMIT 1"
+        )
         built = stat(
             f"{row[1]}: newest record",
             f"How long ago the newest record of {row[1]} was made, by the logger's clock.",
@@ -233,4 +235,17 @@ def _map(layout: Layout, look: Look) -> Iterator[Tile]:
     yield Tile(built, 12, 8, MAIN)
 
 
-__all__ = ["COUNTS", "MAIN", "NOW", "RUNS", "TOOLTIP", "battery", "mapping", "of_runs", "overview", "stat", "tables", "window"]
+__all__ = [
+    "COUNTS",
+    "MAIN",
+    "NOW",
+    "RUNS",
+    "TOOLTIP",
+    "battery",
+    "mapping",
+    "of_runs",
+    "overview",
+    "stat",
+    "tables",
+    "window",
+]

@@ -65,7 +65,9 @@ def scatter(title: str, words: str, look: Look, x: Shown, y: Shown, every: float
         interval=width(every) if every else "",
         maxDataPoints=500,
         overrides=[
-            override(one.label, unit=unit(one.unit), decimals=one.decimals, color=fixed(y.colour), custom_axisLabel=one.label)
+            override(
+                one.label, unit=unit(one.unit), decimals=one.decimals, color=fixed(y.colour), custom_axisLabel=one.label
+            )
             for one in (x, y)
         ],
     )
@@ -89,7 +91,11 @@ def profile(shown: Panel, look: Look, section: str) -> list[Tile]:
     targets = []
     for number, one in enumerate(shown.series):
         field = name(one.name)
-        items = [f"min({field}) AS {name('least')}", f"mean({field}) AS {name('mean')}", f"max({field}) AS {name('greatest')}"]
+        items = [
+            f"min({field}) AS {name('least')}",
+            f"mean({field}) AS {name('mean')}",
+            f"max({field}) AS {name('greatest')}",
+        ]
         items.append(f"mean({field}) * 0 + {one.height or 0:g} AS {name('height')}")
         query = select(look, one.table, items, good=[one], every="")
         targets.append(target(look, one.bucket, query, number, form="table"))
@@ -158,7 +164,12 @@ def rose(shown: Panel, look: Look, section: str) -> list[Tile]:
         fill="none",
     )
     strong = scatter(
-        f"{shown.title}: speed by direction", described(shown, look, "One point a window."), look, direction, speed, every
+        f"{shown.title}: speed by direction",
+        described(shown, look, "One point a window."),
+        look,
+        direction,
+        speed,
+        every,
     )
     strong["targets"][0]["query"] = query
     return [Tile(often, 10, 9, section), Tile(strong, 14, 9, section)]
@@ -224,7 +235,12 @@ def fingerprint(shown: Panel, look: Look, section: str) -> list[Tile]:
             },
             {
                 "id": "extractFields",
-                "options": {"source": "Time", "format": "regexp", "regExp": "/(?<day>\\S+) (?<hour>\\d+)/", "replace": False},
+                "options": {
+                    "source": "Time",
+                    "format": "regexp",
+                    "regExp": "/(?<day>\\S+) (?<hour>\\d+)/",
+                    "replace": False,
+                },
             },
             {
                 "id": "groupingToMatrix",
@@ -242,7 +258,9 @@ def fingerprint(shown: Panel, look: Look, section: str) -> list[Tile]:
             "cellOptions": {"type": "color-background", "mode": "basic"},
         },
         overrides=[
-            override("day\\hour", custom_width=100, custom_cellOptions={"type": "auto"}, unit="string", custom_align="left")
+            override(
+                "day\\hour", custom_width=100, custom_cellOptions={"type": "auto"}, unit="string", custom_align="left"
+            )
         ],
     )
     return [Tile(built, 24, 10, section)]

@@ -15,8 +15,9 @@ from ..sinks.apart import END
 from .names import variable
 from .site import Row, Site
 
-HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL = 4, 3, 10  # values whose flag is below this are drawn
-_NONE = 9  # stands for 'no flag at all'; only SHOW_ALL is above it
+# What `flags` may be: values whose flag is below that are drawn. The last one ends in a condition that is true also for
+# values that have no flag at all, for which no comparison with a flag is.
+HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL = "4", "3", "10 OR \"station\" != ''"
 DAY = 86_400
 
 
@@ -56,8 +57,7 @@ class Look:
         flag = name(f"{base}_qc")
         if not self.variables:
             return [f"{flag} < {HIDE_FAILED}"]
-        # The second half is true for no value below 10, and then for all, also those that have no flag.
-        return [f"({flag} < $flags OR {name(one.name)} * 0 + {_NONE} < $flags)"]
+        return [f"({flag} < $flags)"]
 
     def here(self, row: Row) -> list[str]:
         """The condition that picks the rows of the station."""
@@ -93,10 +93,9 @@ def select(
         end: what follows.
     """
     conditions = [time, *look.here(row), *(word for one in good for word in look.good(one)), *where]
-    words = [f"SELECT {', '.join(items)} FROM {name(measurement or row[1])} WHERE {' AND '.join(filter(None, conditions))}"]  # noqa: E501, S608
-    if every:
-        words.append(f"GROUP BY time({every}) fill({fill})")
-    return " ".join([*words, *filter(None, [end])])
+    source, wanted = name(measurement or row[1]), " AND ".join(filter(None, conditions))
+    windows = f"GROUP BY time({every}) fill({fill})" if every else ""
+    return " ".join(filter(None, ["SELECT", ", ".join(items), "FROM", source, "WHERE", wanted, windows, end]))
 
 
 def target(

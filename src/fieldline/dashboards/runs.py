@@ -17,8 +17,8 @@ def runs(look: Look) -> list[Tile]:
     """The tiles of the dashboard about the runs."""
     tiles = list(now(look))
     read = (("read", "rows read", _BLUE), ("written", "rows written", _GREEN))
-    lost = (("quarantined", "quarantined", _RED), ("duplicates", "came twice", _GREY_BLUE), ("missing", "missing", _VIOLET),
-            ("late", "late", _ORANGE), ("set_back", "clock set back", "#b9509a"))  # fmt: skip
+    lost = (("quarantined", "quarantined", _RED), ("duplicates", "came twice", _GREY_BLUE),
+            ("missing", "missing", _VIOLET), ("late", "late", _ORANGE), ("set_back", "clock set back", "#b9509a"))  # fmt: skip
     tiles.append(_counts(look, "Rows", "Rows that the runs of each window read and wrote.", read))
     tiles.append(_counts(look, "Rows that were not as they should be", "Of the rows that were read.", lost))
     tiles.append(_seconds(look))
@@ -35,9 +35,7 @@ def runs(look: Look) -> list[Tile]:
 _GREY_BLUE = "#4b93a8"
 
 
-def _counts(
-    look: Look, title: str, words: str, fields: Sequence[tuple[str, str, str]], stacked: bool = False
-) -> Tile:
+def _counts(look: Look, title: str, words: str, fields: Sequence[tuple[str, str, str]], stacked: bool = False) -> Tile:
     """Sums over the runs of each window, as bars."""
     targets = [
         target(look, look.site.runs, of_runs(look, [f"sum({name(field)})"], fill="none"), number, label)

@@ -63,11 +63,11 @@ class Site:
 
     def source(self, bucket: str) -> str:
         """The uid of the data source of a bucket."""
-        return uid(self.grafana.source, self.bucket(bucket))
+        return self.server_source(self.bucket(bucket))
 
-    def source_name(self, bucket: str) -> str:
-        """What the data source of a bucket is called."""
-        return f"{self.grafana.source} {self.bucket(bucket)}"
+    def server_source(self, bucket: str) -> str:
+        """The same, of a bucket as the server calls it."""
+        return uid(self.grafana.source, bucket)
 
     def interval(self, row: Row) -> float | None:
         """Seconds between the rows of a table, if they are known."""

@@ -6,11 +6,10 @@ import itertools
 
 from ..groups import Panel, Shown
 from ..quality.diagnostics import SENSORS, Sensor
-from .frame import FAIL, GOOD, GREY, MISSING, SUSPECT, Json, Tile, legend, mapping, panel, steps
+from .frame import FAIL, GOOD, GREY, MISSING, SUSPECT, TOOLTIP, Json, Tile, legend, mapping, override, panel, steps
 from .lines import described, lines, shortest, spanned
 from .pictures import day_offset
 from .queries import DAY, Look, name, select, target, width
-from .frame import TOOLTIP, override
 
 FLAGS = {"1": ("good", GOOD), "2": ("not evaluated", GREY), "3": ("suspect", SUSPECT), "4": ("fail", FAIL),
          "9": ("missing", MISSING)}  # fmt: skip

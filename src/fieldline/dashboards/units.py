@@ -37,4 +37,4 @@ def scheme(text: str) -> str:
     """A range of colours for a quantity: cold to warm, dry to wet, or dark to light."""
     if text in ("degC", "K"):
         return "continuous-BlYlRd"
-    return "continuous-blues" if text == "%" else "continuous-viridis"
+    return "continuous-blues" if text == "%" else "continuous-BlYlRd"
