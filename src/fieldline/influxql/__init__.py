@@ -1,13 +1,13 @@
-"""InfluxQL as far as the embedded store answers it: text to statements, and the form of an answer (docs/influxql.md)."""
+"""InfluxQL as far as the embedded store answers it (docs/influxql.md): text to statements, and what an answer is."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from .series import Series
-from .tree import QueryError, Select, Show, Statement, SyntaxFault, databases
+from .tree import QueryError, Refused, Select, Show, Statement, SyntaxFault, databases
 
-__all__ = ["QueryError", "Select", "Series", "Show", "Statement", "SyntaxFault", "databases", "parse"]
+__all__ = ["QueryError", "Refused", "Select", "Series", "Show", "Statement", "SyntaxFault", "databases", "parse"]
 
 LONGEST = 200_000  # characters of a text; Grafana's longest are a few thousand
 
@@ -15,7 +15,10 @@ LONGEST = 200_000  # characters of a text; Grafana's longest are a few thousand
 def parse(text: str) -> list[Statement]:
     """The statements of a text, in order; none for an empty one.
 
-    Raises: SyntaxFault, when it is not InfluxQL or not answered here; nothing of such a text may be run.
+    A SELECT that influxd refuses before it looks at data, or that is not answered here, is a `Refused` among them.
+
+    Raises: SyntaxFault, when it is not InfluxQL, or a part of it that the grammar does not have; nothing of such a
+        text may be run (influxd: status 400).
     """
     if len(text) > LONGEST:
         raise SyntaxFault(f"error parsing query: found {len(text)} characters, expected at most {LONGEST}")

@@ -5,9 +5,26 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .tree import Binary, Call, Duration, Expr, Fill, Integer, Item, Number, Ref, Regex, Select, Source, Star
-from .tree import SyntaxFault as Fault
-from .tree import Text, Truth, walk
+from .tree import (
+    Binary,
+    Call,
+    Duration,
+    Expr,
+    Fill,
+    Integer,
+    Item,
+    Number,
+    Ref,
+    Regex,
+    Select,
+    Source,
+    Star,
+    SyntaxFault,
+    Text,
+    Truth,
+    walk,
+)
+from .tree import QueryError as Fault
 
 AGGREGATES = ("count", "first", "last", "max", "mean", "median", "min", "percentile", "spread", "stddev", "sum")
 SELECTORS = ("first", "last", "max", "min", "percentile")
@@ -32,7 +49,7 @@ def fill(expr: Expr) -> Fill:
         return Fill(expr.name)  # type: ignore[arg-type]
     if isinstance(expr, Integer | Number):
         return Fill("number", expr.value)
-    raise Fault("error parsing query: expected number argument in fill()")
+    raise SyntaxFault("error parsing query: expected number argument in fill()")
 
 
 def zone(name: str) -> str:
@@ -40,12 +57,12 @@ def zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Fault(f"error parsing query: unable to find time zone {name}") from error
+        raise SyntaxFault(f"error parsing query: unable to find time zone {name}") from error
     return "" if name in ("", "UTC") else name
 
 
 def select(items: tuple[Item, ...], sources: tuple[Source, ...], **rest: Any) -> Select:
-    """A SELECT as it is answered. Raises: SyntaxFault, for what influxd refuses and for what is not answered here."""
+    """A SELECT as it is answered. Raises: QueryError, for what influxd refuses and for what is not answered here."""
     time_name, kept = "time", []
     for item in items:
         if isinstance(item.expr, Ref) and item.expr.name == "time":

@@ -26,6 +26,7 @@ from .tree import (
     Number,
     QueryError,
     Ref,
+    Refused,
     Regex,
     Show,
     Source,
@@ -41,7 +42,12 @@ GRAMMAR = r"""
 start: statement? (SEMICOLON statement?)*
 ?statement: select | show
 
-select: SELECT items FROM sources where? groups? fill? order? limit? offset? slimit? soffset? tz?
+select: SELECT items FROM sources where? _grouped
+_grouped: groups? _filled
+_filled: fill? _ordered
+_ordered: order? _limited
+_limited: limit? offset? _series
+_series: slimit? soffset? tz?
 items: item (COMMA item)*
 item: (expr | regex) alias?
 alias: AS IDENT
@@ -69,10 +75,11 @@ tz: TZ OPEN TEXT CLOSE
 
 show: SHOW DATABASES                                              -> show_databases
     | SHOW RETENTION POLICIES on?                                 -> show_policies
-    | SHOW MEASUREMENTS on? measured? where? limit? offset?       -> show_measurements
-    | SHOW FIELD KEYS on? from? limit? offset?                    -> show_field_keys
-    | SHOW TAG KEYS on? from? where? limit? offset?               -> show_tag_keys
-    | SHOW TAG VALUES on? from? keys where? limit? offset?        -> show_tag_values
+    | SHOW MEASUREMENTS on? measured? where? _cut                 -> show_measurements
+    | SHOW FIELD KEYS on? from? _cut                              -> show_field_keys
+    | SHOW TAG KEYS on? from? where? _cut                         -> show_tag_keys
+    | SHOW TAG VALUES on? from? keys where? _cut                  -> show_tag_values
+_cut: limit? offset?
 on: ON IDENT
 from: FROM sources
 measured: WITH MEASUREMENT (EQ | MATCHES) source
@@ -267,7 +274,10 @@ class Builder(Transformer[Token, Any]):
         return "zone", checks.zone(parts[2].value)
 
     def select(self, parts: list[Any]) -> Statement:
-        return checks.select(parts[1], parts[3], **dict(parts[4:]))
+        try:
+            return checks.select(parts[1], parts[3], **dict(parts[4:]))
+        except QueryError as error:
+            return Refused(str(error))
 
     def on(self, parts: list[Any]) -> tuple[str, str]:
         return "database", parts[1].value
@@ -306,7 +316,7 @@ class Builder(Transformer[Token, Any]):
         return _show("tag values", parts)
 
 
-setattr(Builder, "from", lambda _self, parts: ("sources", parts[1]))  # noqa: B010  `from` cannot be written as a name
+setattr(Builder, "from", lambda _self, parts: ("sources", parts[1]))
 
 
 def _show(what: Any, parts: list[Any]) -> Show:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from .tree import Binary, Call, Duration, Expr, Integer, Number, QueryError, Ref, Text, Truth
@@ -101,15 +101,16 @@ def instant(text: str, zone: str) -> int:
         if found[12] and found[12] != "Z":
             when = datetime.fromisoformat(when.isoformat()[:19] + found[12])
         elif zone and not found[12]:
-            when = when.replace(tzinfo=_zone(zone))
+            when -= _offset(when - _offset(when, zone), zone)
         seconds = int(when.astimezone(UTC).timestamp())
     except (ValueError, OverflowError) as error:
         raise QueryError(f"invalid timestamp string: {text!r}") from error
     return seconds * 10**9 + int(fraction)
 
 
-def _zone(name: str) -> tzinfo:
-    return ZoneInfo(name)
+def _offset(when: datetime, zone: str) -> timedelta:
+    """The offset of a zone; asked twice it finds that of a local time, also of one that a clock skips or repeats."""
+    return when.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
 
 
 def _shown(expr: Expr) -> str:

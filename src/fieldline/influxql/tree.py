@@ -154,7 +154,14 @@ class Show:
     offset: int = 0
 
 
-Statement = Select | Show
+@dataclass(frozen=True)
+class Refused:
+    """A statement that can be read and is not answered; the words of the error that stands in its place."""
+
+    message: str
+
+
+Statement = Select | Show | Refused
 
 
 def walk(expr: Expr | None) -> Iterator[Expr]:
@@ -173,6 +180,8 @@ def walk(expr: Expr | None) -> Iterator[Expr]:
 
 def databases(statement: Statement, default: str) -> set[str]:
     """Every database that a statement reads; `default` is that of the request. Of SHOW DATABASES: none."""
+    if isinstance(statement, Refused):
+        return set()
     if isinstance(statement, Show):
         if statement.what == "databases":
             return set()

@@ -14,9 +14,9 @@ from ..influxql.series import Series
 from ..influxql.tree import Binary, Call, Expr, Fill, Integer, Number, QueryError, Ref, Select, walk
 from ..ports import Kind
 from . import _select_cells as cells_of
-from ._catalog import Cursor, Sql, Table, free_name, sql
+from ._catalog import TYPES, Cursor, Sql, Table, free_name, sql
 from ._select_cells import Cell, cell
-from ._select_names import Asked, asked
+from ._select_names import Asked, asked, fixed_kind
 from ._select_sources import matching, tables
 from ._select_tracks import Grid, Track, Values, aligned, arithmetic, default, filled, shown, stepped, track, union
 from ._select_where import Names, Piece, condition, joined, pinned, tag_condition
@@ -41,7 +41,7 @@ def select(cursor: Cursor, bucket: str, statement: Select, now_ns: int) -> list[
     end = span.end if span.end is not None else (now_ns if statement.every else LATEST)
     names = asked(statement, found, lambda texts, regex: matching(cursor, texts, regex))
     plan = Plan(statement, names, where, EARLIEST if span.start is None else span.start, end)
-    if plan.start > plan.end or not names.columns:
+    if not names.columns:
         return []
     order = sorted(found, key=lambda table: table.measurement, reverse=statement.descending)
     calls = any(isinstance(part, Call) for _, expr in names.columns for part in walk(expr))
@@ -56,7 +56,7 @@ def _rows(cursor: Cursor, plan: Plan, table: Table) -> Iterator[Series]:
     refs = list(dict.fromkeys(part for _, expr in plan.asked.columns for part in walk(expr) if isinstance(part, Ref)))
     fields = {ref: names.field(ref.name) for ref in refs if not names.is_tag(ref)}
     present = [Piece(sql("{it} IS NOT NULL", it=found[0])) for found in fields.values() if found]
-    if not present:
+    if not present or plan.start > plan.end:
         return
     texts = [_cell_of(ref, names) for ref in refs]
     where = [_span(plan.start, plan.end), condition(plan.where, names), joined("OR", present)]
@@ -82,7 +82,9 @@ def _cell_of(ref: Ref, names: Names) -> Piece:
     found = names.field(ref.name)
     if found is None and names.table.find(ref.name) is not None and names.table.find(ref.name).field.tag:  # type: ignore[union-attr]
         return Piece(sql("nullif({it}, '')", it=names.tag(ref.name)))
-    return Piece(found[0] if found else Sql("NULL"))
+    if found is None:
+        return Piece(sql("CAST(NULL AS {kind})", kind=Sql(TYPES[_kind_of(ref, names)])))
+    return Piece(found[0])
 
 
 def _kind_of(ref: Ref, names: Names) -> Kind:
@@ -106,9 +108,13 @@ def _functions(cursor: Cursor, plan: Plan, table: Table) -> Iterator[Series]:
     for each in (each for each in there if each.aggregate is None):
         _merge(tracks, _along(cursor, plan, names, each))
     for key in sorted(tracks, reverse=descending):
-        series = _beside(plan, table, key, tracks[key], {each.call: each for each in cells if each is not None})
-        if series is not None:
-            yield series
+        yield _beside(plan, table, key, tracks[key], _kinds(calls, cells))
+
+
+def _kinds(calls: Sequence[Call], cells: Sequence[Cell | None]) -> dict[Call, Kind]:
+    """The kind of each function's values, where there can be any."""
+    kinds = {call: fixed_kind(call) or (each and each.kind) for call, each in zip(calls, cells, strict=True)}
+    return {call: kind for call, kind in kinds.items() if kind}
 
 
 def _outer_calls(expr: Expr) -> list[Call]:
@@ -213,13 +219,13 @@ def _beside(
     table: Table,
     key: tuple[str, ...],
     tracks: Mapping[Call, tuple[Track, Kind]],
-    cells: Mapping[Call, Cell],
-) -> Series | None:
+    kinds: Mapping[Call, Kind],
+) -> Series:
     """The functions of one series beside each other."""
     times = union([given for given, _ in tracks.values()], plan.statement.descending)
     parts: dict[Expr, tuple[Values, Values]] = {}
-    for call, each in cells.items():
-        given, kind = tracks.get(call, (None, cells_of.kind_after(each)))
+    for call, usual in kinds.items():
+        given, kind = tracks.get(call, (None, usual))
         parts[call] = aligned(given, times, kind, plan.statement.fill, plan.statement.descending)
     values = [shown(*_value(expr, parts, len(times))) for _, expr in plan.asked.columns]
     tags = dict(zip(plan.asked.dims, key, strict=True)) if plan.asked.grouped else None
@@ -332,19 +338,23 @@ def _series_limit(plan: Plan, names: Names) -> list[Piece]:
         return []
     if not slimit:
         return [Piece(Sql("FALSE"))]
-    dims = [names.tag(name) for name in plan.asked.dims if names.tag(name) != "''"]
+    dims = [name for name in plan.asked.dims if names.tag(name) != "''"]
     if not dims:
         return [Piece(Sql("FALSE" if soffset else "TRUE"))]
     chosen = tag_condition(plan.where, names)
+    tags = [names.tag(name) for name in dims]
     text = sql(
-        "({dims}) IN (SELECT DISTINCT {dims} FROM {table} WHERE {where} ORDER BY ALL LIMIT {slimit} OFFSET {soffset})",
-        dims=dims,
+        "({tags}) IN (SELECT {tags} FROM {table} WHERE {where} GROUP BY {tags}"
+        " ORDER BY concat_ws('|', {present}, {values}) LIMIT {slimit} OFFSET {soffset})",
+        tags=tags,
         table=names.table.path,
         where=chosen.text,
+        present=[sql("CASE WHEN {tag} <> '' THEN ? END", tag=tag) for tag in tags],
+        values=[sql("nullif({tag}, '')", tag=tag) for tag in tags],
         slimit=Sql(str(slimit)),
         soffset=Sql(str(soffset)),
     )
-    return [Piece(text, chosen.values)]
+    return [Piece(text, (*chosen.values, *dims))]
 
 
 # what came

@@ -75,9 +75,7 @@ def cell(call: Call, kinds: Mapping[str, Kind], start: int, end: int, every: int
 
 def _looks_back(step: Call) -> int:
     """How many windows before the range are looked at."""
-    if step.name == "cumulative_sum":
-        return 0
-    return step.args[1].value if step.name == "moving_average" and isinstance(step.args[1], Integer) else 1
+    return 0 if step.name == "cumulative_sum" else 1
 
 
 def kind_after(cell: Cell) -> Kind:

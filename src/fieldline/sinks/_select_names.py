@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..influxql.tree import Binary, Call, Expr, Item, QueryError, Ref, Regex, Select, Star
+from ..influxql.tree import Binary, Call, Expr, Integer, Item, Number, QueryError, Ref, Regex, Select, Star
 from ..ports import Kind
 from ._catalog import Table
 
@@ -103,17 +103,33 @@ def _with(call: Call, ref: Ref) -> Call:
     return replace(call, args=(_with(first, ref) if isinstance(first, Call) else ref, *call.args[1:]))
 
 
-def _check_kinds(expr: Expr, kinds: Mapping[str, Kind]) -> None:
-    """Refuse a function of a field whose kind it does not take."""
+def _check_kinds(expr: Expr, kinds: Mapping[str, Kind]) -> Kind | None:
+    """Refuse a function of something whose kind it does not take; the kind of what it gives, if that is known."""
     if isinstance(expr, Binary):
-        _check_kinds(expr.left, kinds)
-        _check_kinds(expr.right, kinds)
-    elif isinstance(expr, Call):
-        first = expr.args[0]
-        if isinstance(first, Ref) and (kind := kinds.get(first.name)) and kind not in TAKES.get(expr.name, NUMBERS):
-            word = {"text": "string"}.get(kind, kind)
-            raise QueryError(f"unsupported {expr.name} iterator type: *query.{word}Iterator")
-        _check_kinds(first, kinds)
+        sides = [_check_kinds(expr.left, kinds), _check_kinds(expr.right, kinds)]
+        wrong = [side for side in sides if side and side not in NUMBERS]
+        if wrong and None not in sides:
+            raise QueryError(f"type error: found {wrong[0]} beside {expr.op}, expected numbers")
+        return None if None in sides else "number"
+    if isinstance(expr, Number | Integer):
+        return "number"
+    if not isinstance(expr, Call):
+        return kinds.get(expr.name) if isinstance(expr, Ref) and expr.cast != "tag" else None
+    kind = _check_kinds(expr.args[0], kinds)
+    if kind and kind not in TAKES.get(expr.name, NUMBERS):
+        word = {"text": "string", "number": "float"}.get(kind, kind)
+        raise QueryError(f"unsupported {expr.name} iterator type: *query.{word}Iterator")
+    return fixed_kind(expr) or kind
+
+
+def fixed_kind(call: Call) -> Kind | None:
+    """What a function gives whatever it is of; None where that depends."""
+    if call.name in ("count", "elapsed"):
+        return "integer"
+    if call.name in ("mean", "median", "stddev", "moving_average") or call.name.endswith("derivative"):
+        return "number"
+    inner = call.args[0]
+    return fixed_kind(inner) if isinstance(inner, Call) else None
 
 
 def column_names(items: Sequence[Item]) -> list[str]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..influxql.tree import QueryError, Source
+from ..ports import Field
 from . import _catalog as catalog
-from ._catalog import Cursor, Sql, Table, look_up
+from ._catalog import Column, Cursor, Sql, Table, sql
 
 POLICIES = ("", "autogen", "default")  # a bucket has one retention policy; 1.x calls it autogen
 MATCHING = Sql("SELECT name FROM (SELECT unnest(?::VARCHAR[]) AS name) WHERE regexp_matches(name, ?)")
+COLUMNS = sql(
+    "SELECT measurement, position, table_name, column_name, name, kind, unit, tag FROM {fields} WHERE bucket = ?",
+    fields=(catalog.STORE, catalog.CATALOG, "fields"),
+)
+OF_ONE = Sql(COLUMNS + " AND measurement = ?")
 
 
 def tables(cursor: Cursor, bucket: str, sources: Sequence[Source]) -> list[Table]:
@@ -19,19 +25,26 @@ def tables(cursor: Cursor, bucket: str, sources: Sequence[Source]) -> list[Table
         database = source.database or bucket
         if source.policy not in POLICIES:
             raise QueryError(f"retention policy not found: {source.policy}")
-        for name in _names(cursor, database, source):
-            table = look_up(cursor, database, name)
-            if table is None:
-                raise QueryError(f"database not found: {database}")
-            if table.columns:
-                found[database, name] = table
+        if source.regex:
+            known = _known(cursor, COLUMNS, [database])
+            wanted = matching(cursor, list(known), source.name)
+        else:
+            known = _known(cursor, OF_ONE, [database, source.name])
+            wanted = set(known)
+        if not known:
+            measurements(cursor, database)  # for its error
+        found |= {(database, name): known[name] for name in wanted}
     return list(found.values())
 
 
-def _names(cursor: Cursor, database: str, source: Source) -> list[str]:
-    if not source.regex:
-        return [source.name]
-    return [name for name in measurements(cursor, database) if name in matching(cursor, [name], source.name)]
+def _known(cursor: Cursor, query: Sql, values: list[str]) -> dict[str, Table]:
+    """The tables that the catalogue names; sorted here, which is ten times faster than there."""
+    columns: dict[str, list[Column]] = {}
+    places: dict[str, str] = {}
+    for name, _, place, column, *field in sorted(cursor.execute(query, values).fetchall()):
+        columns.setdefault(name, []).append(Column(Field(*field), column))
+        places[name] = place
+    return {name: Table(values[0], name, places[name], tuple(found)) for name, found in columns.items()}
 
 
 def measurements(cursor: Cursor, database: str) -> list[str]:

@@ -196,7 +196,7 @@ def _step(step: Call, given: Track, kind: Kind, every: int, descending: bool) ->
         return track(given.times[1:], np.sign(gone) * (np.abs(gone) // duration(step, every))), "integer"
     change = np.diff(given.values)
     times = given.times[1:]
-    keep = change >= 0 if step.name.startswith("non_negative") else np.ones(len(change), dtype=np.bool_)
+    keep = ~(change < 0) if step.name.startswith("non_negative") else np.ones(len(change), dtype=np.bool_)
     if step.name.endswith("derivative"):
         change = change / ((-gone if descending else gone) / duration(step, every))
         kind = "number"
@@ -215,6 +215,7 @@ def _moving_average(given: Track, size: int) -> Track:
     if len(given.times) < size:
         return track(given.times[:0], np.zeros(0))
     means = np.lib.stride_tricks.sliding_window_view(given.values.astype(np.float64), size).mean(axis=1)
+    means[np.maximum.accumulate(np.isnan(means))] = np.nan  # influxd keeps a sum, which stays so
     return track(given.times[size - 1 :], means)
 
 
@@ -270,15 +271,22 @@ def default(values: Values, nil: Values, kind: Kind, fill: Fill) -> tuple[Values
 
 def arithmetic(op: str, left: tuple[Values, Values], right: tuple[Values, Values]) -> tuple[Values, Values]:
     """Two columns made one; what is nothing on one side is nothing."""
-    if any(side[0].dtype in (np.dtype(object), np.dtype(np.bool_)) for side in (left, right)):
-        raise QueryError("unsupported: arithmetic with something that is not a number")
-    (a, no_a), (b, no_b) = left, right
+    (a, no_a), (b, no_b) = _number(*left), _number(*right)
     with np.errstate(all="ignore"):
         if op == "/":
             result = np.where(b == 0, 0.0, a / np.where(b == 0, 1, b))
         else:
             result = {"+": np.add, "-": np.subtract, "*": np.multiply}[op](a, b)
     return result, no_a | no_b
+
+
+def _number(values: Values, nil: Values) -> tuple[Values, Values]:
+    """A column for arithmetic."""
+    if values.dtype in (np.dtype(object), np.dtype(np.bool_)):
+        if not nil.all():
+            raise QueryError("unsupported: arithmetic with something that is not a number")
+        return np.zeros(len(nil)), nil
+    return values, nil
 
 
 def shown(values: Values, nil: Values) -> Values:

@@ -122,9 +122,7 @@ def _tag(tag: Sql, op: str, value: Expr) -> Piece:
 
 
 def _field(field: tuple[Sql, Kind] | None, op: str, value: Expr) -> Piece:
-    """What is missing or of another kind compares to nothing, but what is missing counts as false beside a truth value."""
-    if isinstance(value, Truth):
-        return _truth(field, op, value.value)
+    """What is missing or of another kind is neither equal to a value nor different from it."""
     if field is None:
         return Piece(NOTHING)
     text, kind = field
@@ -133,41 +131,37 @@ def _field(field: tuple[Sql, Kind] | None, op: str, value: Expr) -> Piece:
             return Piece(NOTHING)
         word = Sql("" if op == "=~" else "NOT ")
         return Piece(sql("coalesce({word}regexp_matches({it}, ?), FALSE)", word=word, it=text), (value.text,))
-    if isinstance(value, Text):
-        fits = kind == "text" and op in ("=", "!=")
-    else:
-        fits = kind in ("number", "integer")
-    if not fits or not isinstance(value, Text | Number | Integer):
+    if not isinstance(value, Text | Number | Integer | Truth) or not _fits(kind, op, value):
         return Piece(NOTHING)
     return Piece(sql("coalesce({it} {op} ?, FALSE)", it=text, op=Sql(COMPARISONS[op])), (value.value,))
 
 
-def _truth(field: tuple[Sql, Kind] | None, op: str, value: bool) -> Piece:
-    if op not in ("=", "!="):
-        return Piece(NOTHING)
-    missing = Sql("TRUE" if (op == "=") != value else "FALSE")
-    if field is None:
-        return Piece(missing)
-    text, kind = field
-    if kind != "boolean":
-        return Piece(sql("({it} IS NULL AND {missing})", it=text, missing=missing))
-    return Piece(sql("coalesce({it} {op} ?, {missing})", it=text, op=Sql(COMPARISONS[op]), missing=missing), (value,))
+def _fits(kind: Kind, op: str, value: Text | Number | Integer | Truth) -> bool:
+    if isinstance(value, Number | Integer):
+        return kind in ("number", "integer")
+    return op in ("=", "!=") and kind == ("text" if isinstance(value, Text) else "boolean")
 
 
 def _two(left: Ref, op: str, right: Ref, names: Names) -> Piece:
-    """Two names: two tags can be equal or not, two numbers compare."""
+    """Two names: those of tags and texts can be equal or not, numbers compare, all else is neither."""
+    if op not in COMPARISONS:
+        return Piece(NOTHING)
     if names.is_tag(left) and names.is_tag(right):
         if op not in ("=", "!="):
             return Piece(NOTHING)
-        one, other = names.tag(left.name), names.tag(right.name)
-        same = sql("({one} = {other} AND {one} <> '')", one=one, other=other)
+        same = sql("({a} = {b} AND {a} <> '')", a=names.tag(left.name), b=names.tag(right.name))
         return Piece(same if op == "=" else sql("NOT {same}", same=same))
-    if names.is_tag(left) or names.is_tag(right):
-        raise QueryError("unsupported: a comparison of a tag with a field")
-    first, second = names.field(left.name), names.field(right.name)
-    if first is None or second is None:
+    first, second = _side(left, names), _side(right, names)
+    if first is None or second is None or not _compares({first[1], second[1]}, op):
         return Piece(NOTHING)
-    numbers = {first[1], second[1]} <= {"number", "integer"}
-    if not (numbers or (first[1] == second[1] == "text" and op in ("=", "!="))) or op not in COMPARISONS:
-        raise QueryError("unsupported: a comparison of two fields that are not numbers")
     return Piece(sql("coalesce({a} {op} {b}, FALSE)", a=first[0], op=Sql(COMPARISONS[op]), b=second[0]))
+
+
+def _side(ref: Ref, names: Names) -> tuple[Sql, Kind] | None:
+    if names.is_tag(ref):
+        return sql("nullif({tag}, '')", tag=names.tag(ref.name)), "text"
+    return names.field(ref.name)
+
+
+def _compares(kinds: set[Kind], op: str) -> bool:
+    return kinds <= {"number", "integer"} or (len(kinds) == 1 and op in ("=", "!="))

@@ -33,10 +33,10 @@ from . import _query as query
 from ._catalog import STORE, Cursor, Table, sql
 from ._faults import fault
 from ._file import shared
-from .looking import Look
 from ._select import select
 from ._select_show import show
 from ._turnstile import Patience, turnstile
+from .looking import Look
 
 T = TypeVar("T")
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
