@@ -131,8 +131,9 @@ class Keys:
             if not found:
                 known = ", ".join(sorted(key.name for key in keys.values() if key.revoked is None)) or "none"
                 raise UsageError(f"keys revoke {name}", "no such key", f"one of: {known}", "See: fieldline keys list")
-            key = keys[found[0].id] = replace(found[0], revoked=_iso(self.now()))
-        return key
+            for key in found:  # an expired one may have the same name
+                keys[key.id] = replace(key, revoked=_iso(self.now()))
+        return keys[found[-1].id]
 
     def all(self) -> list[Key]:
         """Every key that was made, oldest first. Raises: InputError, when the file is damaged."""

@@ -38,8 +38,9 @@ class Limits:
     """What requests may cost.
 
     body: bytes of a body as sent. inflated: and after inflation. unknown: bytes of a body without a good key.
-    headers: bytes of the address and all headers.    held: bytes of all bodies at once. requests: at once. idle_seconds: without one byte of a body. body_seconds: for
-    all of it. header_seconds: for the headers. query_seconds: for one answer of the store.
+    headers: bytes of the address and all headers. held: bytes of all bodies at once. requests: at once. idle_seconds:
+    without one byte of a body. body_seconds: for all of it. header_seconds: for the headers. query_seconds: for one
+    answer of the store.
     """
 
     body: int = 10 * 2**20

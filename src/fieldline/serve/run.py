@@ -23,6 +23,8 @@ GOODBYE = 3  # seconds for answers that are under way when the server ends
 def listen(host: str, port: int) -> socket.socket:
     """A socket on which nobody else listens. Raises: UsageError."""
     where = f"--host {host} --port {port}"
+    if not 0 <= port < 2**16:  # getaddrinfo would take another one
+        raise UsageError(where, "no such port", "0 to 65535", "Leave it out for 8086.")
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         ear = socket.socket(family, kind, proto)
