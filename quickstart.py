@@ -76,7 +76,10 @@ def show():
     command = Path(".venv/Scripts/fieldline" if os.name == "nt" else ".venv/bin/fieldline")
     demo = " ".join(DEMO)
     print(f"""
-Three commands to try next:
+See it in a browser, while it is being loaded, at http://127.0.0.1:8086/ as long as this runs (Ctrl-C ends it):
+  {command} serve {demo}
+
+Three more commands to try:
   {command} status {demo}
   {command} read {demo} ameriflux_atmospheric fastdata --field Temp_46m --start -6h --every 30m
   {command} quality {demo} --html quality.html     (a page with pictures: open it in a browser)

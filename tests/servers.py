@@ -21,7 +21,7 @@ from loopback import ServerError, fetch, free_port
 
 __all__ = ["ALL", "Facade", "Influxd", "Rights", "ServerError", "VictoriaMetrics", "binary", "fetch", "free_port"]
 
-DEBIAN = {"influxd": "influxdb", "victoria-metrics": "victoria-metrics"}
+DEBIAN = {"influxd": "influxdb", "victoria-metrics": "victoria-metrics", "influx": "influxdb-client", "curl": "curl"}
 
 CONF = """
 reporting-enabled = false
