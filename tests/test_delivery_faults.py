@@ -322,9 +322,9 @@ def real(tmp_path):
         yield server
 
 
-def through_wrong_tokens(site, clock, good, influxd, bad):
+def through_wrong_tokens(site, clock, good, influxd, bad, count=24):
     site.put(header())
-    for number in range(24):  # two hours
+    for number in range(count):  # 24: two hours
         site.append(rows(number, number))
         site.token(bad)
         code, jobs = site.run()
@@ -333,11 +333,11 @@ def through_wrong_tokens(site, clock, good, influxd, bad):
         assert "Set `token` in secret.py" in site.err, site.err
         assert f"{jobs['outbox']['waiting']:,} rows wait in the outbox, none is lost" in site.err
         clock.wait(300)
-    assert jobs["outbox"]["waiting"] >= 24
+    assert jobs["outbox"]["waiting"] >= count
     site.token(good)
     code, _ = site.run()
     assert (code, site.waiting()) == (0, 0), site.err
-    assert stored(influxd) == wanted(range(24))
+    assert stored(influxd) == wanted(range(count))
     assert not site.refused()
 
 
@@ -349,7 +349,7 @@ def test_a_wrong_token_keeps_all_until_there_is_a_right_one(facade, tmp_path, mo
 
 def test_a_wrong_login_keeps_all_until_there_is_a_right_one(real, tmp_path, monkeypatch):
     site, clock = Mast(tmp_path / "site", real.url, org=""), Clock(monkeypatch)
-    through_wrong_tokens(site, clock, f"{real.user}:{real.password}", real, "root:under the hills")
+    through_wrong_tokens(site, clock, f"{real.user}:{real.password}", real, "root:under the hills", 6)
 
 
 def test_a_new_token_waits_for_nothing(facade, tmp_path, monkeypatch):
@@ -374,6 +374,9 @@ def test_a_driver_that_is_killed_at_any_moment_delivers_everything_once(facade, 
     site.path.write_bytes(header())
     server.faults = lambda _: dice.choice([None, None, None, Slow(0.3), *BAD_DAY])
     count, done = 0, 0
+    began = time.monotonic()
+    site.start().communicate()
+    whole = time.monotonic() - began  # what a run takes on this machine
     for _ in range(KILLS):
         new = dice.randint(1, 400)
         data = rows(count, count + new - 1)
@@ -382,7 +385,7 @@ def test_a_driver_that_is_killed_at_any_moment_delivers_everything_once(facade, 
             file.write(data[:cut])
         process = site.start()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(dice.uniform(0.2, 2.5))
+            process.wait(dice.uniform(0.3 * whole, 3 * whole))
         with site.path.open("ab") as file:
             file.write(data[cut:])
         count += new
