@@ -7,6 +7,7 @@ are `\0\0-7` and `.15\0`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -144,6 +145,14 @@ def _shortest(values: Array) -> Array:
     cells = at_each_byte[bounds[:-1] + 1]
     cells.view(np.uint8).reshape(-1, width)[:] &= _keep(width).take(lengths, axis=0)
     return cells
+
+
+def read(texts: Sequence[bytes]) -> Array:
+    """Numbers as JSON has them to float64, in half the time that Python's `float` takes. Raises: ValueError."""
+    try:
+        return np.array(orjson.loads(b"[%b]" % b",".join(texts)), np.float64)
+    except OverflowError as error:
+        raise ValueError("expected numbers below 1.8e308") from error
 
 
 @cache

@@ -327,7 +327,9 @@ def _json_of(path: Path) -> dict[str, str]:
 def _write(path: Path, content: object) -> None:
     """Write a file that is never seen half, and by nobody but its owner (where the system knows such a thing)."""
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+    aside.unlink(missing_ok=True)
+    aside.touch(0o600)
+    with aside.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
         file.flush()
         os.fsync(file.fileno())

@@ -22,7 +22,6 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import numpy as np
-import orjson
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -126,10 +125,7 @@ def _reply(context: Context, request: Request, body: bytes) -> Response:
     if size:
         return StreamingResponse(_chunks(answers, unit, size), media_type="application/json", headers=VERSION)
     results = [_result(number, answer, unit) for number, answer in enumerate(answers)]
-    pretty = words.get("pretty") == "true"
-    content = (
-        orjson.dumps({"results": results}, option=orjson.OPT_INDENT_2) if pretty else json_bytes({"results": results})
-    )
+    content = json_bytes({"results": results}, words.get("pretty") == "true")
     return Response(content + b"\n", media_type="application/json", headers=VERSION)
 
 

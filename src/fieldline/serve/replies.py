@@ -45,9 +45,9 @@ class Json(Response):
         return json_bytes(content)
 
 
-def json_bytes(content: Any) -> bytes:
+def json_bytes(content: Any, pretty: bool = False) -> bytes:
     """JSON; numpy arrays as lists, NaN as null."""
-    return orjson.dumps(content, option=_OPTIONS)
+    return orjson.dumps(content, option=_OPTIONS | (orjson.OPT_INDENT_2 if pretty else 0))
 
 
 def problem(path: str, status: int, words: str) -> bytes:
