@@ -1,11 +1,11 @@
 /** Numbers, units and flags as people read them. */
 
 const UP = { 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹", "-": "⁻" };
-const PLAIN = { degc: "°C", "deg c": "°C", celsius: "°C", "deg f": "°F", deg: "°", degrees: "°", volts: "V", percent: "%", 1: "", grade: "grade" };
+const PLAIN = new Map(Object.entries({ degc: "°C", "deg c": "°C", celsius: "°C", "deg f": "°F", deg: "°", degrees: "°", volts: "V", percent: "%", 1: "" }));
 
 /** "umol m-2 s-1" and "umol/(m^2 s)" to "µmol m⁻² s⁻¹"; what is not known stays as it is. */
 export function unit(words) {
-  const plain = PLAIN[words.trim().toLowerCase()];
+  const plain = PLAIN.get(words.trim().toLowerCase());
   if (plain !== undefined) return plain;
   const [over, under] = words.replace(/\bum(?=ol)/g, "µm").split("/");
   const above = over.trim().split(/\s+/).map(raised);

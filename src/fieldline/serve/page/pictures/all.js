@@ -10,7 +10,7 @@ import * as pair from "./pair.js";
 import * as profile from "./profile.js";
 import * as rose from "./rose.js";
 
-const KINDS = { balance, depth, diagnostics: lines, fingerprint, flags, lines, missing, pair, profile, rose };
+const KINDS = { __proto__: null, balance, depth, diagnostics: lines, fingerprint, flags, lines, missing, pair, profile, rose };
 const WIDE = new Set(["depth", "flags", "missing"]);
 
 /**

@@ -122,7 +122,7 @@ function entry(legend, one, panel) {
     type: "button", "aria-pressed": "true", title: `${one.field}: press to take it away or back, with Shift to see it alone`,
     onclick: (event) => (event.shiftKey ? alone(one, panel) : toggle("off", one.key, !state.off.has(one.key))),
   }, swatch, el("span.label", { text: one.label }), shown, flag);
-  legend.append(el("li", {}, button));
+  legend.append(el("li", { "data-series": one.key }, button));
   return { button, shown, flag, unit: unit(panel.unit ?? "") };
 }
 

@@ -1,0 +1,443 @@
+"""The page in a real browser, on a real server of a simulated tower: what a person sees, and what must never happen."""
+
+import contextlib
+import csv
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fieldline.sinks.embedded import Embedded
+from loopback import DIRECT, ServerError, fetch
+from serving import served_by_command, serving
+
+PROJECT = Path(__file__).parents[1]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+PATIENCE = 30_000  # [ms] for what takes a fraction of a second
+LOADED = ".panel[data-loaded]"
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    '"><script>alert(1)</script>',
+    "__proto__",
+    "constructor",
+    "javascript:alert(1)",
+    "\u202egnp.exe",
+    "' onmouseover='alert(1)",
+    "a/b?c=d&e#f",
+)
+
+
+def absent(words):
+    (pytest.fail if "CI" in os.environ else pytest.skip)(words)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium of this machine."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        absent("playwright is not installed: pip install playwright")
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        absent("chromium is not installed; on Debian: apt-get install chromium fonts-dejavu-core")
+    with sync_playwright() as play:
+        running = play.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield running
+        running.close()
+
+
+def command(*words):
+    path = os.pathsep.join([str(PROJECT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    return done.stdout
+
+
+class Tower:
+    """A simulated tower, its store and the server of it."""
+
+    def __init__(self, folder):
+        self.home = folder / "home"
+        self.config = folder / "site.yaml"
+        self.config.write_text(
+            f"home: {self.home.as_posix()}\n"
+            'defaults: {utc_offset: "-05:00"}\n'
+            f"jobs: [{{name: tower, driver: umbs, files: ['{(folder / 'loggernet').as_posix()}/*.dat']}}]\n",
+            encoding="utf-8",
+        )
+        self.loggernet = folder / "loggernet"
+        self.url = ""
+        self.store = Embedded(self.home / "store.duckdb")
+
+    def simulate(self, *words):
+        command("-m", "fieldline", "simulate", self.loggernet, *words)
+
+    def run(self):
+        return command("driver.py", "--config", self.config)
+
+    def read(self, *words):
+        """What `fieldline read` prints, as rows."""
+        printed = command("-m", "fieldline", "read", *words, "--config", self.config, "--format", "csv")
+        return list(csv.DictReader(io.StringIO(printed)))
+
+
+@pytest.fixture(scope="module")
+def tower(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tower")
+    tower = Tower(folder)
+    tower.simulate("--days", "1", "--faults", "all")
+    tower.run()
+    with served_by_command(tower.home, config=tower.config) as (tower.url, _):
+        yield tower
+
+
+class Seen:
+    """A page and everything that went wrong in it."""
+
+    def __init__(self, context, url):
+        self.page = context.new_page()
+        self.errors, self.elsewhere = [], []
+        self.page.on("console", lambda one: self.errors.append(one.text) if one.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.errors.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on("request", lambda one: self._asked(one.url))
+        self.page.set_default_timeout(PATIENCE)
+        self.url = url
+
+    def _asked(self, url):
+        if not url.startswith((self.url, "data:", "blob:")):
+            self.elsewhere.append(url)
+
+    def open(self, hash_="", wait=LOADED):
+        self.page.goto(f"{self.url}/{hash_}")
+        self.page.wait_for_selector(wait)
+        return self.page
+
+    def close(self, folder):
+        """Keep a picture. Raises: AssertionError, when anything went wrong until now."""
+        if not self.page.is_closed():
+            self.page.screenshot(path=folder / f"page-{len(list(folder.glob('*.png')))}.png")
+            self.page.close()
+            assert self.errors == []
+            assert self.elsewhere == [], "a request left this machine"
+
+    def legend(self, panel, series):
+        """Time [ms] and words of a series in the legend of a panel."""
+        entry = self.page.locator(f'[data-panel="{panel}"] li[data-series="{series}"] .value')
+        return int(entry.get_attribute("data-time")), entry.inner_text()
+
+
+@pytest.fixture
+def look(browser, tower, tmp_path):
+    """A function that opens the page of the tower; a picture of it is kept, and nothing may have gone wrong by then."""
+    with contextlib.ExitStack() as stack:
+        seen = []
+
+        def start(hash_="", url=tower.url, wait=LOADED, **context):
+            context = {"viewport": {"width": 1400, "height": 1000}, "timezone_id": "Asia/Tokyo"} | context
+            made = browser.new_context(**context)
+            stack.callback(made.close)
+            seen.append(Seen(made, url))
+            seen[-1].open(hash_, wait)
+            return seen[-1]
+
+        yield start
+        for one in seen:
+            one.close(tmp_path)
+
+
+TEMPERATURE = "temperature-lines-air-temperature-c"
+TABLE = "ameriflux_atmospheric/fastdata/umbs"
+CARD = '[data-table="testoutput/Ameriflux_fastdata/46m"] .age'
+LEGEND = f'[data-panel="{TEMPERATURE}"] li[data-series="{TABLE}/Temp_46m"] .value'
+
+
+def until(page, expression, arg=None):
+    """Wait for something to be true on the page (playwright's own way needs eval, which the page forbids)."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"never true: {expression}"
+        page.wait_for_timeout(40)
+
+
+def chart(seen, panel=TEMPERATURE):
+    """The box of a plot in the window, after scrolling to it."""
+    over = seen.page.locator(f'[data-panel="{panel}"] .u-over')
+    over.scroll_into_view_if_needed()
+    return over.bounding_box()
+
+
+def test_every_picture_of_every_section_is_drawn(look):
+    page = look().page
+    waiting = page.locator(".panel:not([data-loaded])")
+    for _ in range(500):
+        if not waiting.count():
+            break
+        waiting.first.scroll_into_view_if_needed()
+        page.wait_for_timeout(60)
+    notes = page.evaluate("[...document.querySelectorAll('.note:not([hidden])')].map((n) => n.textContent)")
+    assert [note for note in notes if not note.startswith("No rows from")] == []
+    for section in page.locator("main > section").all():
+        assert section.locator(".body:not([hidden])").count() > 0, section.get_attribute("id")
+    kinds = set(page.eval_on_selector_all(".panel", "(all) => all.map((one) => one.dataset.kind)"))
+    assert {"lines", "pair", "profile", "rose", "depth", "fingerprint", "flags", "missing", "balance"} <= kinds
+    for card in page.locator(".card[data-table]").all():
+        assert card.locator(".word").inner_text() in ("on time", "late", "silent", "no rows yet")
+
+
+def test_values_at_the_cursor_are_those_of_the_store(look, tower):
+    seen = look("#last=3h")
+    box = chart(seen)
+    shown = {}
+    for share in (0.2, 0.5, 0.9):
+        seen.page.mouse.move(box["x"] + share * box["width"], box["y"] + 50)
+        seen.page.wait_for_timeout(100)
+        at, words = seen.legend(TEMPERATURE, f"{TABLE}/Temp_46m")
+        shown[at] = words
+    rows = tower.read("ameriflux_atmospheric", "fastdata", "--field", "Temp_46m")
+    stored = {pd.Timestamp(row["time"]).value // 10**6: row["Temp_46m"] for row in rows}
+    assert len(shown) == 3
+    for at, words in shown.items():
+        assert words == f"{float(stored[at]):.1f} °C".replace("-", "−")
+
+
+def test_the_cursor_is_in_all_pictures_at_once(look):
+    seen = look()
+    box = chart(seen)
+    seen.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 40)
+    places = "[...document.querySelectorAll('.u-cursor-x')].map((c) => c.style.transform)"
+    until(seen.page, f"new Set({places}).size === 1 && {places}.length >= 3")
+
+
+def test_a_drag_zooms_all_pictures_and_a_double_click_goes_back(look):
+    seen = look()
+    page, box = seen.page, chart(seen)
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 60, steps=4)
+    page.mouse.up()
+    until(page, "location.hash.includes('from=')")
+    words = dict(re.findall(r"(from|to)=([^&]+)", page.evaluate("decodeURIComponent(location.hash)")))
+    length = pd.Timestamp(words["to"]) - pd.Timestamp(words["from"])
+    assert pd.Timedelta("11.5h") < length < pd.Timedelta("12.5h")
+    assert page.locator('[data-range][aria-pressed="true"]').count() == 0
+    page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 60)
+    until(page, "!location.hash.includes('from=')")
+    assert page.locator('[data-range="1d"]').get_attribute("aria-pressed") == "true"
+
+
+def test_rows_of_a_run_appear_without_a_reload(look, tower):
+    seen = look("#last=3h")
+    page = seen.page
+    page.wait_for_selector('.live[data-how="live"]')
+    page.evaluate("globalThis.sameDocument = true")
+    before = seen.legend(TEMPERATURE, f"{TABLE}/Temp_46m")[0]
+    newest = int(page.locator(CARD).get_attribute("data-newest"))
+    tower.simulate()
+    tower.run()
+    until(page, f"(old) => Number(document.querySelector({CARD!r}).dataset.newest) > old", newest)
+    put(
+        tower.store, "ameriflux_atmospheric", "fastdata", "umbs", {"Temp_46m": 3.25}, pd.Timestamp.now("UTC").floor("s")
+    )
+    until(page, f"(old) => Number(document.querySelector({LEGEND!r}).dataset.time) > old", before)
+    assert page.evaluate("globalThis.sameDocument") is True
+
+
+def put(store, bucket, measurement, station, fields, at):
+    columns = {"station": [station]} | {name: [value] for name, value in fields.items()}
+    frame = pd.DataFrame(columns, index=pd.DatetimeIndex([at]).as_unit("ns"))
+    store.write(bucket, measurement, frame, ("station",))
+
+
+def test_without_events_the_page_asks(browser, tower):
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/api/events", lambda route: route.abort())
+    page.goto(tower.url)
+    page.wait_for_selector('.live[data-how="asking"]', timeout=PATIENCE)
+    context.close()
+
+
+def test_a_link_shows_the_same_view(look):
+    seen = look("#last=12h&zone=utc&theme=dark&flags=hide")
+    page = seen.page
+    page.locator(f'[data-panel="{TEMPERATURE}"] li[data-series="{TABLE}/Temp_34m"] button').click()
+    page.locator("main > section").nth(1).locator("h2 button").first.click()
+    page.locator("input.find").fill("air")
+    link = page.evaluate("location.href")
+    other = look(link.removeprefix(seen.url + "/")).page
+    for one in (page, other):
+        assert one.locator('[data-range="12h"]').get_attribute("aria-pressed") == "true"
+        assert one.locator('[data-zone="utc"]').get_attribute("aria-pressed") == "true"
+        assert one.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert one.locator("select").input_value() == "hide"
+        assert one.locator("input.find").input_value() == "air"
+        off = one.locator(f'[data-panel="{TEMPERATURE}"] li[data-series="{TABLE}/Temp_34m"] button')
+        assert off.get_attribute("aria-pressed") == "false"
+    assert page.evaluate("location.hash") == other.evaluate("location.hash")
+
+
+def test_hidden_values_are_not_asked_for(look):
+    seen = look("#flags=hide")
+    asked = seen.page.evaluate(
+        "performance.getEntriesByType('resource').map((e) => e.name).filter((n) => n.includes('/api/series'))"
+    )
+    assert asked and all("good=1" in one for one in asked)
+
+
+def test_what_is_shown_can_be_downloaded(look, tower):
+    seen = look("#last=3h")
+    panel = seen.page.locator(f'[data-panel="{TEMPERATURE}"]')
+    panel.locator("summary").click()
+    links = panel.locator("a[download]").evaluate_all("(all) => all.map((one) => one.href)")
+    [mine] = [link for link in links if "measurement=fastdata" in link and "format=csv" in link]
+    rows = list(csv.DictReader(io.StringIO(fetch(mine).decode("utf-8"))))
+    assert len(rows) > 100
+    assert {"time", "Temp_46m", "Temp_34m", "Temp_15m", "Temp_avg_3m"} <= set(rows[0])
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_nothing_is_wider_than_a_small_screen(look, width):
+    page = look(viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True).page
+    for top in (0, 2000, 5000):
+        page.evaluate(f"scrollTo(0, {top})")
+        page.wait_for_timeout(150)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_is_dark(look):
+    page = look(color_scheme="dark").page
+    light = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    assert max(page.evaluate(light)) < 60
+    page.locator("#theme").click()
+    assert min(page.evaluate(light)) > 200
+    assert "theme=light" in page.evaluate("location.hash")
+
+
+def test_all_can_be_done_from_the_keyboard(look):
+    page = look("#last=3h").page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the pictures"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.classList.contains('chart')"):
+            break
+    assert page.evaluate("document.activeElement.getAttribute('aria-roledescription')") == "chart"
+    assert page.evaluate(
+        "document.getElementById(document.activeElement.getAttribute('aria-describedby')).textContent"
+    ).startswith("Air temperature.")
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    until(page, "/46 m −?\\d+\\.\\d °C/.test(document.getElementById('say').textContent)")
+    first = page.locator("#say").inner_text()
+    page.keyboard.press("Shift+ArrowLeft")
+    assert page.locator("#say").inner_text() != first
+    page.keyboard.press("+")
+    until(page, "location.hash.includes('from=')")
+    page.keyboard.press("Backspace")
+    until(page, "!location.hash.includes('from=')")
+
+
+def test_the_clock_is_the_stations_or_utc_and_never_the_browsers(look):
+    page = look("#from=2026-06-25T10:00:00.000Z&to=2026-06-25T16:00:00.000Z", wait=".panel .note p").page
+    words = page.locator(".custom summary")
+    assert words.inner_text() == "25 Jun 05:00 – 11:00"
+    page.locator('[data-zone="utc"]').click()
+    assert words.inner_text() == "25 Jun 10:00 – 16:00"
+    assert page.locator(".note p").first.inner_text().startswith("No rows from 25 Jun 2026 ")
+
+
+def test_a_filter_leaves_what_has_its_words(look):
+    page = look().page
+    page.locator("input.find").fill("soil moisture")
+    titles = page.locator(".panel:visible h3").all_inner_texts()
+    assert titles and all("oil moisture" in title for title in titles)
+    page.locator("input.find").fill("no such thing")
+    assert page.locator("#nothing").is_visible()
+
+
+def test_names_from_data_are_text(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        times = pd.date_range(end=pd.Timestamp.now("UTC").floor("s"), periods=60, freq="1min").as_unit("ns")
+        for name in HOSTILE:
+            frame = pd.DataFrame({"station": name, **{field: np.arange(60.0) for field in HOSTILE}}, index=times)
+            units = dict.fromkeys(HOSTILE, "<b>unit</b>")
+            server.store.write("b", name, frame, ("station",), units)
+        seen = look("#last=3h", url=server.url)
+        page = seen.page
+        page.mouse.move(400, 500)
+        page.wait_for_timeout(500)
+        text = page.locator("body").inner_text()
+        assert "<img src=x onerror=alert(1)>" in text
+        assert page.locator("main img, main script, #status img, #status script, main b").count() == 0
+        assert page.locator(".note:visible").count() == 0, page.locator(".note:visible").all_inner_texts()
+        assert page.evaluate("Object.keys(Object.prototype)") == []
+        hrefs = page.evaluate("[...document.querySelectorAll('a')].map((one) => one.getAttribute('href'))")
+        assert all(href.startswith(("#", "/")) for href in hrefs)
+        seen.close(tmp_path)
+
+
+def test_an_empty_store_says_what_to_do(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket=None, tables=[]) as server:
+        seen = look(url=server.url, wait=".welcome")
+        assert "fieldline run" in seen.page.locator(".welcome").inner_text()
+        seen.close(tmp_path)
+
+
+def test_the_files_are_kept_by_the_browser_and_named_rightly(tower):
+    def got(path, **headers):
+        with DIRECT.open(urllib.request.Request(tower.url + path, headers=headers)) as answer:
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+
+    _, headers, body = got("/")
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["cache-control"] == "no-cache"
+    assert "unsafe-inline" not in headers["content-security-policy"]
+    assert not re.search(rb"https?://|<style|style=|\bon\w+=|<script>", body)
+    [script] = re.findall(rb'type="module" src="([^"]+)"', body)
+    _, headers, _ = got(script.decode())
+    assert headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "immutable" in headers["cache-control"]
+    with pytest.raises(urllib.error.HTTPError) as unchanged:
+        got(script.decode(), **{"If-None-Match": headers["etag"]})
+    assert unchanged.value.code == 304
+    assert got("/favicon.ico")[1]["content-type"] == "image/svg+xml"
+    for path in ("/static/x/index.html", "/static/x/../page.py", "/static/x/%2e%2e/page.py", "/static/x/nothing.js"):
+        with pytest.raises(ServerError, match="404"):
+            fetch(tower.url + path)
+
+
+def test_no_module_of_the_page_makes_markup_or_asks_elsewhere():
+    folder = PROJECT / "src" / "fieldline" / "serve" / "page"
+    for path in folder.rglob("*.js"):
+        if path.parent.name != "vendor":
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text), (
+                path.name
+            )
+            assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
+            assert text.startswith("/**"), f"{path.name} does not say what it is"
