@@ -31,7 +31,6 @@ OWNERS = {
     "duckdb": "sinks/embedded.py",
     "influxdb_client": "sinks/influx.py",
     "lark": "influxql/grammar.py",
-    "orjson": "lineprotocol/numerals.py",
     "prometheus_client": "serve/metrics.py",
     "schedule": "cli/forever.py",
     "socketio": "serve/live.py",
