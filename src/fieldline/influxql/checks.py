@@ -189,16 +189,8 @@ def _check_field(call: Call) -> None:
 
 
 def _check_transform(call: Call, every: int) -> None:
-    if call.name == "moving_average":
-        if not isinstance(call.args[1], Integer):
-            raise Fault("second argument for moving_average must be an integer")
-        if call.args[1].value <= 1:
-            raise Fault(f"moving_average window must be greater than 1, got {call.args[1].value}")
-    elif len(call.args) == 2:
-        if not isinstance(call.args[1], Duration):
-            raise Fault(f"second argument to {call.name} must be a duration")
-        if call.args[1].value <= 0:
-            raise Fault("duration argument must be positive")
+    if len(call.args) == 2:
+        _check_second(call)
     if isinstance(call.args[0], Call):
         if not every:
             raise Fault(f"{call.name} aggregate requires a GROUP BY interval")
@@ -207,3 +199,17 @@ def _check_transform(call: Call, every: int) -> None:
         raise Fault(f"aggregate function required inside the call to {call.name}")
     else:
         _check_field(call)
+
+
+def _check_second(call: Call) -> None:
+    """How many windows a moving average is of, or the unit of a derivative."""
+    second = call.args[1]
+    if call.name == "moving_average":
+        if not isinstance(second, Integer):
+            raise Fault("second argument for moving_average must be an integer")
+        if second.value <= 1:
+            raise Fault(f"moving_average window must be greater than 1, got {second.value}")
+    elif not isinstance(second, Duration):
+        raise Fault(f"second argument to {call.name} must be a duration")
+    elif second.value <= 0:
+        raise Fault("duration argument must be positive")

@@ -1,6 +1,6 @@
 """Words to statements: the grammar of InfluxQL as far as it is answered, for lark's LALR parser.
 
-The parser is built when the first text comes, from a quarter of the reserved words; what is left out is refused by name.
+The parser is built when the first text comes; what the grammar leaves out is refused by name.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Words(Lexer):
     def __init__(self, _conf: Any) -> None:
         pass
 
-    def lex(self, text: Any) -> Iterator[Token]:
+    def lex(self, text: Any) -> Iterator[Token]:  # type: ignore[override]
         """The tokens; a name before a bracket may be fill() or tz()."""
         text = getattr(text, "text", text)
         found = list(words(text))
@@ -320,7 +320,7 @@ setattr(Builder, "from", lambda _self, parts: ("sources", parts[1]))
 
 
 def _show(what: Any, parts: list[Any]) -> Show:
-    given = dict(part for part in parts if isinstance(part, tuple))
+    given: dict[str, Any] = dict(part for part in parts if isinstance(part, tuple))
     if "not keys" in given:
         given |= {"keys": given.pop("not keys"), "negated": True}
     return Show(what, **given)

@@ -18,7 +18,6 @@ PLAIN = {
     "count": "count({it})",
     "min": "min({it})",
     "max": "max({it})",
-    "spread": "max({it}) - min({it})",
     "median": "median({it})",
     "stddev": "stddev_samp({it})",
     "first": "arg_min({it}, time)",
@@ -54,7 +53,7 @@ class Cell:
 
 
 def cell(call: Call, kinds: Mapping[str, Kind], start: int, end: int, every: int, descending: bool) -> Cell | None:
-    """What a call asks; None when nobody has written the field. Functions that look back see windows before the range."""
+    """What a call asks; None when nobody has written the field. What looks back sees windows before the range."""
     steps: list[Call] = []
     inner = call
     while inner.name not in AGGREGATES and isinstance(inner.args[0], Call):
@@ -87,26 +86,32 @@ def kind_after(cell: Cell) -> Kind:
 
 
 def value(cell: Cell, names: Names, ties: bool, bounds: Piece | None) -> list[Piece]:
-    """The aggregate, and how many values it is of. `bounds` narrow it to its own range of time."""
+    """The aggregate, nothing where there is none; of a deviation also how many values it is of.
+
+    Args:
+        ties: whether several rows of one series may have one time.
+        bounds: the range of time of this one, if it is narrower than that of the others.
+    """
     found = names.field(cell.field)
     if found is None or cell.aggregate is None:
-        return [Piece(Sql("NULL")), Piece(Sql("0"))]
+        return [Piece(Sql("NULL"))]
     it, kind = found
     narrow = sql(" FILTER ({it})", it=bounds.text) if bounds else Sql("")
     values = bounds.values if bounds else ()
-    if cell.aggregate.name == "percentile":
-        return [*_percentile(cell.aggregate, it, narrow, values), Piece(sql("count({it}){n}", it=it, n=narrow), values)]
     name = cell.aggregate.name
+    if name == "percentile":
+        return _percentile(cell.aggregate, it, narrow, values)
+    if name == "spread":
+        return [Piece(sql("max({it}){n} - min({it}){n}", it=it, n=narrow), values * 2)]
     template = PLAIN[name]
     if ties and name in ONE_OF_EQUALS:
         template = FIRST_OF_TRUTHS if (name, kind) == ("first", "boolean") else ONE_OF_EQUALS[name]
-    if name == "spread":
-        text = sql("max({it}){n} - min({it}){n}", it=it, n=narrow)
-        return [Piece(text, values * 2), Piece(sql("count({it}){n}", it=it, n=narrow), values)]
     text = Sql(sql(template, it=it) + narrow)
     if name == "sum" and kind == "integer":
         text = sql("CAST({it} AS BIGINT)", it=text)
-    return [Piece(text, values), Piece(sql("count({it}){n}", it=it, n=narrow), values)]
+    if name == "stddev":
+        return [Piece(text, values), Piece(sql("count({it}){n}", it=it, n=narrow), values)]
+    return [Piece(text, values)]
 
 
 def _percentile(call: Call, it: Sql, narrow: Sql, values: tuple[object, ...]) -> list[Piece]:

@@ -61,7 +61,7 @@ class Grid:
 
 
 def filled(grid: Grid, numbers: Times, values: Values, fill: Fill, kind: Kind) -> Track:
-    """Every window of the range, as `fill` says. `numbers` are those of the windows with a value, in order of answer."""
+    """Every window of the range, as `fill` says. `numbers`: those of the windows with a value, in order of answer."""
     if fill.how == "none" or not len(numbers):
         return track(grid.windows.starts(numbers), values)
     if grid.windows.edges is not None:

@@ -30,7 +30,7 @@ def joined(word: str, pieces: Sequence[Piece]) -> Piece:
 
 @dataclass(frozen=True)
 class Names:
-    """What names mean in one table: `kinds` are the fields of all sources together, which may differ from the table's."""
+    """What names mean in one table. `kinds` are those of the fields of all sources together, which may differ."""
 
     table: Table
     kinds: Mapping[str, Kind]

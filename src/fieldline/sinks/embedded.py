@@ -278,9 +278,15 @@ class Embedded:
 @contextmanager
 def _limited(cursor: Any, seconds: float) -> Iterator[None]:
     """Interrupt what takes too long, and say what a question did that DuckDB can't work out. Raises: QueryError."""
-    timer = threading.Timer(seconds, cursor.interrupt)
-    timer.daemon = True
-    timer.start()
+    done = threading.Event()
+
+    def watch() -> None:
+        pause = seconds
+        while not done.wait(pause):
+            cursor.interrupt()  # again and again: between two queries nothing is interrupted
+            pause = 0.05
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     except duckdb.InterruptException as error:
@@ -288,7 +294,7 @@ def _limited(cursor: Any, seconds: float) -> Iterator[None]:
     except (duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.ConversionException) as error:
         raise QueryError(f"the query cannot be worked out: {str(error).splitlines()[0]}") from error
     finally:
-        timer.cancel()
+        done.set()
 
 
 def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) -> None:
