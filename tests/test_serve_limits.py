@@ -21,7 +21,7 @@ from serving import serving
 
 QUICK = Limits(idle_seconds=0.5, body_seconds=2.0, header_seconds=1.0)
 SECONDS = float(os.environ.get("FIELDLINE_SERVE_SECONDS", "4"))
-REQUESTS = int(os.environ.get("FIELDLINE_SERVE_REQUESTS", "1500"))
+REQUESTS = int(os.environ.get("FIELDLINE_SERVE_REQUESTS", "800"))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def bomb(megabytes):
 
 def test_bombs_are_refused(served):
     assert refusal(served.write, bomb(60), headers=ZIPPED).status == 413
-    assert refusal(served.write, bomb(200), headers=ZIPPED).status == 413
+    assert refusal(served.write, bomb(150), headers=ZIPPED).status == 413
     assert refusal(served.write, gzip.compress(bomb(60)), headers=ZIPPED).status == 400  # packed twice: no lines
     assert refusal(served.write, bomb(20) * 3, headers=ZIPPED).status == 413
     still_well(served)
@@ -171,7 +171,6 @@ def test_a_length_and_chunks_at_once_are_refused(served):
         ["Content-Length: 99999999999999999999999999"],
         ["Transfer-Encoding: gzip"],
         ["Transfer-Encoding: chunked, chunked"],
-        [" folded: x"],
         ["a b: c"],
         ["x: \x00"],
     ],
@@ -263,6 +262,23 @@ def test_a_fault_is_told_in_the_log_only(tmp_path, caplog):
         error = refusal(served.query, "SHOW MEASUREMENTS")
         assert error.status in (400, 500, 503)
         assert b"4711" not in error.body
+
+
+def test_what_nobody_foresaw_is_told_in_one_form_and_logged_once(tmp_path, caplog):
+    with serving(tmp_path) as served:
+        served.write("m x=1 1")
+        object.__setattr__(served.context, "now", lambda: 1 / 0)
+        for more in ({}, {"chunked": "true"}):
+            caplog.clear()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                error = refusal(served.query, "SELECT x FROM m", **more)
+                assert error.status == 500
+                assert json.loads(error.body) == {"error": "a fault in the server; its log tells more"}
+            said = [record for record in caplog.records if record.name.startswith("fieldline")]
+            assert [record.getMessage() for record in said] == [
+                "a fault in the program, please report it: GET '/query'"
+            ]
+            assert "ZeroDivisionError" in caplog.text
 
 
 def test_answers_are_packed_for_those_who_take_it(served):

@@ -20,7 +20,7 @@ from .. import __version__
 from ..errors import InputError, Rejected, Unreachable
 from .context import Context
 from .keys import trusted
-from .limits import Guard
+from .limits import FAULT, Guard, log_fault
 from .replies import Json, problem
 from .squeeze import Squeeze
 
@@ -100,6 +100,11 @@ def _tell_errors(app: FastAPI) -> None:
     def unreachable(request: Request, error: Unreachable) -> Response:
         log.error("%s", error)
         return _answer(request, 503, "the store can't be reached now; try again", {"Retry-After": "5"})
+
+    @app.exception_handler(Exception)
+    def fault(request: Request, error: Exception) -> Response:
+        log_fault(request.scope, error)
+        return _answer(request, 500, FAULT)
 
 
 def _answer(request: Request, status: int, words: str, headers: Any = None) -> Response:

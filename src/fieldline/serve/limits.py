@@ -30,6 +30,8 @@ SECURITY = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LOCAL = ("localhost", "127.0.0.1", "::1")
+FAULT = "a fault in the server; its log tells more"
+_TOLD = "fieldline.told"
 _LONG_POLLS = "/socket.io"  # requests that wait for news are no work
 
 
@@ -104,9 +106,9 @@ class Guard:
             pass
         except Refused as refusal:
             await answer.refuse(scope["path"], refusal.status, refusal.words)
-        except Exception:  # nothing of it goes to the client, all of it into the log
-            log.exception("a fault in the program, please report it: %s %s", scope["method"], shown(scope["path"]))
-            await answer.refuse(scope["path"], 500, "a fault in the server; its log tells more")
+        except Exception as error:  # nothing of it goes to the client, all of it into the log
+            log_fault(scope, error)
+            await answer.refuse(scope["path"], 500, FAULT)
         finally:
             self.requests -= counted
 
@@ -264,6 +266,14 @@ class _Answer:
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await self({"type": "http.response.start", "status": status, "headers": raw})
         await self({"type": "http.response.body", "body": body})
+
+
+def log_fault(scope: Scope, error: Exception) -> None:
+    """Tell the log of a fault, once."""
+    if not scope.get(_TOLD):
+        scope[_TOLD] = True
+        where = f"{scope['method']} {shown(scope['path'])}"
+        log.error("a fault in the program, please report it: %s", where, exc_info=error)
 
 
 def _inflated(data: bytes, most: int) -> bytes:
