@@ -119,3 +119,8 @@ def _override(title, name, custom, each):
         )
     known = _validator("dashboard", "FieldConfig")
     yield from _words(f"{title}: override/", known, plain)
+
+
+def rule_mistakes(rule):
+    """Everything that Grafana's schemas find wrong with an alert rule, in words."""
+    return list(_words("", _validator("alerting", "Rule"), rule))

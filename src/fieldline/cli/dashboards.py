@@ -91,9 +91,7 @@ def site_of(options: argparse.Namespace) -> Site:
         tables,
         intervals,
         settings.quality.aliases,
-        settings.influxdb.bucket
-        if settings.store == "influxdb" and settings.influxdb.bucket
-        else settings.defaults.bucket,
+        settings.defaults.bucket,
         settings.every_minutes,
         settings.store == "influxdb",
         settings.store == "influxdb" and settings.influxdb.flags == "apart",

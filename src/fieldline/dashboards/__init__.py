@@ -14,9 +14,10 @@ files.py     all that a folder for Grafana holds
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ..groups import Group, Layout, Panel
+from ..groups import Group, Layout, Panel, Shown
 from . import overview as first
 from . import pictures, states
 from .frame import SCHEMA, Json, Tile, arranged
@@ -72,13 +73,14 @@ def _of_station(site: Site, station: str) -> Iterator[Json]:
     layout, look = site.of(station), Look(site, station)
     if not layout.tables:
         return
-    name, rows = title_of(station), first.tables(layout)
+    name = title_of(station)
+    everything = [one for table in layout.tables for one in table.fields]
     about = f"How {name} is doing: age of the records, rows that came, battery, runs, and the main quantities."
-    yield _dashboard(look, "overview", f"{name}: overview", about, first.overview(layout, look), "now-24h", rows)
+    yield _dashboard(look, "overview", f"{name}: overview", about, first.overview(layout, look), "now-24h", everything)
     for group in layout.groups:
         tiles = _tiles(group, look)
         if tiles:
-            mine = list(dict.fromkeys(one.table for panel in group.panels for one in panel.series))
+            mine = [one for panel in group.panels for one in panel.series]
             since = "now-7d" if group.id.startswith("soil") or group.id in ("quality", "fluxes") else "now-24h"
             about = f"{group.title} of {name}, as its tables declare them."
             yield _dashboard(look, group.id, f"{name}: {group.title}", about, tiles, since, mine)
@@ -111,10 +113,11 @@ def _public(site: Site, station: str, layout: Layout) -> Json:
     return {**found, "tags": [*found["tags"], PUBLIC], "links": []}
 
 
-def _dashboard(look: Look, part: str, title: str, about: str, tiles: list[Tile], since: str, rows: object) -> Json:
-    """A whole dashboard. rows: the tables that it is about."""
+def _dashboard(
+    look: Look, part: str, title: str, about: str, tiles: list[Tile], since: str, series: Sequence[Shown]
+) -> Json:
+    """A whole dashboard. series: what it is about."""
     panels = arranged(tiles)
-    tables: list[Row] = list(rows) if isinstance(rows, list | tuple) else []
     station = () if part == RUNS else (tag_of(look.station),)
     return {
         "uid": uid(TAG, *((RUNS,) if part == RUNS else (title_of(look.station), part))),
@@ -134,8 +137,8 @@ def _dashboard(look: Look, part: str, title: str, about: str, tiles: list[Tile],
         "weekStart": "",
         "version": 0,
         "links": _links(look),
-        "annotations": {"list": _annotations(look, part, tables)},
-        "templating": {"list": _variables(look, panels, tables) if look.variables else []},
+        "annotations": {"list": _annotations(look, part, series)},
+        "templating": {"list": _variables(look, panels, series) if look.variables else []},
         "panels": panels,
     }
 
@@ -171,7 +174,7 @@ _BUILT_IN: Json = {
 }
 
 
-def _annotations(look: Look, part: str, tables: list[Row]) -> list[Json]:
+def _annotations(look: Look, part: str, series: Sequence[Shown]) -> list[Json]:
     """Failed runs where runs are shown, and maintenance where values are."""
     found = [_BUILT_IN]
     if not look.variables:
@@ -179,13 +182,12 @@ def _annotations(look: Look, part: str, tables: list[Row]) -> list[Json]:
     if part in ("overview", RUNS):
         query = first.of_runs(look, [name("message")], every="", where=[f"{name('ok')} = false"])
         found.append(_annotation("Failed runs", "#d6322d", look.source(look.site.runs), query, "message"))
-    for row in tables[:1]:
-        bits = [one for one in look.site.fields(row) if one.endswith("_qcbits")]
-        if bits and not look.site.apart:
-            field = name(bits[0])
-            where = [f"{field} >= {_MAINTENANCE}", f"{field} < {2 * _MAINTENANCE}"]
-            query = select(look, row, [f"max({field}) AS {name('maintenance')}"], where=where, every="1h", fill="none")
-            found.append(_annotation("Maintenance", "#2f80c8", look.source(row[0]), query, "maintenance"))
+    flagged = [one for one in series if one.flags and not look.site.apart]
+    for one in flagged[:1]:
+        field = name(f"{one.name.removesuffix('_corrected')}_qcbits")
+        where = [f"{field} >= {_MAINTENANCE}", f"{field} < {2 * _MAINTENANCE}"]
+        query = select(look, one.table, [f"max({field}) AS {name('bits')}"], where=where, every="1h", fill="none")
+        found.append(_annotation(f"Maintenance of {one.name}", "#2f80c8", look.source(one.bucket), query, "bits"))
     return found
 
 
@@ -207,15 +209,14 @@ def _annotation(title: str, colour: str, source: Json, query: str, column: str) 
     }
 
 
-def _variables(look: Look, panels: list[Json], tables: list[Row]) -> list[Json]:
+def _variables(look: Look, panels: list[Json], series: Sequence[Shown]) -> list[Json]:
     """The variables that the panels use, and no others."""
     used = json.dumps(panels)
     site = look.site
     buckets = sorted({site.bucket(one.bucket) for one in site.known} | {site.bucket(site.runs)})
     found = [_source(site, bucket) for bucket in buckets if f"${{{variable(bucket)}}}" in used]
     if "'$station'" in used:
-        row = next(row for row in [*tables, *_any(site, look.station)] if row[2])
-        found.append(_station(look, row))
+        found.append(_station(look, series[0].table))
     if "$agg" in used:
         found.append(_custom("agg", "Each window", {"mean": "mean", "median": "median", "min": "min", "max": "max"}))
     if "$flags" in used:
@@ -224,17 +225,13 @@ def _variables(look: Look, panels: list[Json], tables: list[Row]) -> list[Json]:
     return found
 
 
-def _any(site: Site, station: str) -> Iterator[Row]:
-    yield from ((one.bucket, one.measurement, one.station) for one in site.known if one.station == station)
-
-
 def _source(site: Site, bucket: str) -> Json:
     return {
         "type": "datasource",
         "name": variable(bucket),
         "label": f"Data: {bucket}",
         "query": "influxdb",
-        "regex": f"/(^|\\W){bucket}$/",
+        "regex": f"/(^|\\W){re.escape(bucket)}$/",
         "current": {"selected": False, "text": f"{site.grafana.source} {bucket}", "value": site.server_source(bucket)},
         "hide": 0,
         "includeAll": False,

@@ -70,9 +70,7 @@ def _silent(look: Look, rows: Iterable[Row]) -> Iterator[Json]:
         query = select(look, row, [f"count({name(look.site.counter(row))})"], every="")
         asked = [_asked(look, row[0], query, span, 0), _last("B", "A"), _threshold("C", "B", "lt", 1)]
         text = f"No row of {row[1]} came for {width(span)}."
-        more = (
-            "Is the logger on, LoggerNet collecting, the computer on? `fieldline status` and `fieldline doctor` tell."
-        )
+        more = "Is the logger on, LoggerNet collecting, the computer on? `fieldline doctor` tells."
         yield _rule(look, "no-data", row[1], f"{row[1]}: no data", asked, text, more, silent="Alerting")
 
 

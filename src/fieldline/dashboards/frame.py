@@ -81,11 +81,11 @@ TOOLTIP: Json = {"mode": "multi", "sort": "none"}
 
 
 def arranged(tiles: Iterable[Tile]) -> list[Json]:
-    """Panels under their headings, from left to right, each line filled to its right end."""
+    """Panels from left to right, each line filled to its right end, under headings if there is more than one."""
     found: list[Json] = []
-    y = 0
-    for section, mine in _sections(tiles):
-        if section:
+    sections, y = _sections(tiles), 0
+    for section, mine in sections:
+        if len(sections) > 1:
             place = {"h": 1, "w": COLUMNS, "x": 0, "y": y}
             found.append({"type": "row", "title": section, "collapsed": False, "panels": [], "gridPos": place})
             y += 1

@@ -225,12 +225,17 @@ def fingerprint(shown: Panel, look: Look, section: str) -> list[Tile]:
         {"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
         transformations=[
             {
-                "id": "formatTime",
+                "id": "convertFieldType",
                 "options": {
-                    "timeField": "Time",
-                    "outputFormat": "YYYY-MM-DD HH",
-                    "useTimezone": True,
-                    "timezone": clock,
+                    "fields": {},
+                    "conversions": [
+                        {
+                            "targetField": "Time",
+                            "destinationType": "string",
+                            "dateFormat": "YYYY-MM-DD HH",
+                            "timezone": clock,
+                        }
+                    ],
                 },
             },
             {

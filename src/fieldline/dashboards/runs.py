@@ -17,8 +17,13 @@ def runs(look: Look) -> list[Tile]:
     """The tiles of the dashboard about the runs."""
     tiles = list(now(look))
     read = (("read", "rows read", _BLUE), ("written", "rows written", _GREEN))
-    lost = (("quarantined", "quarantined", _RED), ("duplicates", "came twice", _GREY_BLUE),
-            ("missing", "missing", _VIOLET), ("late", "late", _ORANGE), ("set_back", "clock set back", "#b9509a"))  # fmt: skip
+    lost = (
+        ("quarantined", "quarantined", _RED),
+        ("duplicates", "came twice", _GREY_BLUE),
+        ("missing", "missing", _VIOLET),
+        ("late", "late", _ORANGE),
+        ("set_back", "clock set back", "#b9509a"),
+    )
     tiles.append(_counts(look, "Rows", "Rows that the runs of each window read and wrote.", read))
     tiles.append(_counts(look, "Rows that were not as they should be", "Of the rows that were read.", lost))
     tiles.append(_seconds(look))
