@@ -1,5 +1,6 @@
 """What Prometheus is told."""
 
+import contextlib
 import json
 import math
 import subprocess
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fieldline import Column, DataTable
 from fieldline.cli import main
 from fieldline.serve import metrics
-from loopback import fetch
+from loopback import ServerError, fetch
 from servers import DEBIAN, Process, binary
 from serving import serving
 
@@ -145,6 +146,23 @@ def test_late_rows_new_series_and_deleted_ones_are_seen(server, clock):
     assert told() == {}
 
 
+def test_a_unit_that_comes_later_and_a_store_that_is_another_are_seen(server, clock):
+    def told():
+        clock.now += pd.Timedelta(seconds=1)
+        return {dict(labels)["unit"]: value for labels, (value, _) in samples(server, "fieldline_latest_value").items()}
+
+    put(server, "tower", NOW, a=1.0)
+    put(server, "soil", NOW, a=2.0)
+    assert told() == {"": 1.0}
+    put(server, "tower", NOW, units={"a": "degC"}, a=1.0)
+    assert told() == {"": 2.0, "degC": 1.0}
+    server.store.path.unlink()
+    assert told() == {}
+    server.store.create("field", None)
+    put(server, "new", NOW, units={"a": "V"}, a=3.0)
+    assert told() == {"V": 3.0}
+
+
 def test_rows_today_begin_at_midnight_of_the_station(tmp_path, clock):
     with serving(tmp_path, now=clock, tables=[]) as running:
         context = replace(running.context, zone="-05:00")
@@ -153,7 +171,7 @@ def test_rows_today_begin_at_midnight_of_the_station(tmp_path, clock):
         times = pd.date_range(midnight - pd.Timedelta(hours=1), periods=5, freq="30min").as_unit("ns")
         frame = pd.DataFrame({"a": [1.0] * 4 + [math.nan], "b": [math.nan] * 4 + [1.0]}, index=times)
         running.store.write("field", "tower", frame)
-        assert station.rows_today(frozenset(["field"]), NOW) == {("field", "tower"): 2}  # of the fullest field
+        assert station.rows_today(frozenset(["field"]), NOW) == {("field", "tower"): 3}
         assert station.rows_today(frozenset(["field"]), NOW + pd.Timedelta(days=1)) == {("field", "tower"): 0}
 
 
@@ -227,6 +245,16 @@ scrape_configs:
         text = fetch(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}")
         return [(one["metric"], float(one["value"][1])) for one in json.loads(text)["data"]["result"]]
 
+    def ask_until_answered(self, query, seconds=60):
+        """As `ask`, once there is something; before it is ready it answers 503."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(ServerError):
+                if found := self.ask(query):
+                    return found
+            time.sleep(0.2)
+        raise AssertionError(f"Prometheus has nothing for {query}:\n{self.log()}")
+
 
 def test_prometheus_reads_it(tmp_path):
     binary("prometheus")
@@ -236,9 +264,7 @@ def test_prometheus_reads_it(tmp_path):
         prometheus = Prometheus(tmp_path / "prometheus")
         prometheus.target, prometheus.key = running.url, running.key
         with prometheus:
-            until = time.monotonic() + 60
-            while not (found := prometheus.ask("fieldline_latest_value")) and time.monotonic() < until:
-                time.sleep(0.2)
+            found = prometheus.ask_until_answered("fieldline_latest_value")
             [(labels, value)] = found
             assert (labels["station"], value) == ("<b>46m", 601.2)
             [(_, stamp)] = prometheus.ask("timestamp(fieldline_latest_value)")

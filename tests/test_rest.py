@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fieldline.serve import export
 from fieldline.serve.export import csv_text, file_name, stamps
 from fieldline.serve.ingest import BadRows, parse
+from fieldline.serve.latest import usual_steps
 from loopback import ServerError, fetch
 from serving import serving
 
@@ -350,6 +351,15 @@ def test_a_device_is_online_by_the_interval_of_its_rows(station):
     [series] = [one for one in found["46m"]["series"] if one["measurement"] == "newest"]
     assert series["interval"] == pytest.approx((300 + 270) / 2)
     assert station.json("/api/devices/status", within="10s")["46m"]["status"] == "offline"
+
+
+def test_the_usual_step_is_told_for_each_series_that_has_some_rows():
+    times = pd.DatetimeIndex([f"2026-06-25T10:{n:02}Z" for n in (0, 0, 1, 2, 3, 5, 9, 9)]).as_unit("ns")
+    frame = pd.DataFrame({"node": list("abaaabcb"), "serial": "", "v": 1.0}, index=times)
+    steps = usual_steps(frame, "field", "mesh", ["node", "serial"])
+    assert steps == {("field", "mesh", ("node", "a")): 60.0, ("field", "mesh", ("node", "b")): 270.0}
+    assert usual_steps(frame[["v"]], "field", "mesh", []) == {("field", "mesh"): 60.0}
+    assert usual_steps(frame[:0], "field", "mesh", ["node"]) == {}
 
 
 def test_history_is_what_the_store_has(station):

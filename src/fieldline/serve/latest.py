@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -64,7 +64,12 @@ class Table:
 
     fields: Mapping[str, Field]
     series: tuple[Series, ...]
-    turn: int
+    turn: int = 0
+
+    @property
+    def tags(self) -> list[str]:
+        """The names of its tags."""
+        return [name for name, field in self.fields.items() if field.tag]
 
 
 class Latest:
@@ -75,10 +80,11 @@ class Latest:
         self._lock = threading.Lock()
         self._mark: Mark | None = None
         self._settled = False
-        self._written = -1  # the number of the last write that is in here
+        self._written = 0  # the number of the last write that is in here
+        self._hot: Name = ("", "")  # what was written last, and most likely is again
         self._tables: dict[Name, Table] = {}
         self._turn = 0
-        self._intervals: dict[tuple[str, str, str], tuple[float | None, pd.Timestamp]] = {}
+        self._steps: dict[Name, tuple[dict[tuple[Any, ...], float], pd.Timestamp]] = {}
 
     def mark(self) -> Mark:
         """What changes with the store: time and size of its file and of the log beside it."""
@@ -90,7 +96,9 @@ class Latest:
         with self._lock:
             mark = self.mark()
             if mark != self._mark or not self._settled:
-                self._tables = self._read(mark == self._mark)
+                if self._mark is not None and _files(mark) != _files(self._mark):
+                    self._tables = {}  # another file has its name now
+                self._read(mark == self._mark)
                 self._mark, self._settled = mark, self._is_settled(mark)
             return self._tables
 
@@ -100,13 +108,15 @@ class Latest:
 
     def interval(self, one: Series) -> float | None:
         """Seconds from row to row: as declared, or as the last rows have it; None where nothing tells."""
-        key, now = (one.bucket, one.measurement, one.device), self.context.now()
-        found, asked = self._intervals.get(key, (None, None))
-        if asked is None or not 0 <= (now - asked).total_seconds() < (_ASKED_AGAIN if found else _NOT_KNOWN):
-            declared = declared_interval(self.context, one)
-            found = self._usual(one) if declared is None else declared
-            self._intervals[key] = (found, now)
-        return found
+        declared = declared_interval(self.context, one)
+        if declared is not None:
+            return declared
+        name, now = (one.bucket, one.measurement), self.context.now()
+        known, asked = self._steps.get(name, ({}, None))
+        if asked is None or not 0 <= (now - asked).total_seconds() < (_ASKED_AGAIN if known else _NOT_KNOWN):
+            known = self._usual(one)
+            self._steps[name] = (known, now)
+        return known.get(one.key, known.get(()))
 
     def patience(self, one: Series) -> float:
         """Seconds after which the newest row is too old to stand for now."""
@@ -116,67 +126,102 @@ class Latest:
         """Whether the next write will show; one that comes with the same stamp of the clock would not."""
         return all(abs(self.context.now().value - time) > _SETTLED * 1e9 for time, _, _ in mark if time)
 
-    def _read(self, same: bool) -> dict[Name, Table]:
-        """All measurements; those that were not written since are as they were. same: the file looks as before."""
-        catalogue = self.context.store.catalogue()
-        names = [(bucket, name) for bucket, known in catalogue.items() for name in known]
-        spans = self._spans(names, same)
-        self._turn += 1
-        found = {}
-        for name in names:
-            before = self._tables.get(name)
-            if before is not None and spans is not None and name not in spans:
-                found[name] = before
-            else:
-                fields = catalogue[name[0]][name[1]]
-                series = self._newest(name, fields, before, spans[name] if spans and name in spans else None)
-                found[name] = Table(fields, tuple(series), self._turn)
-        return found
+    def _read(self, same: bool) -> None:
+        """Bring the tables up to date. same: the file looks as before."""
+        if self._tables:
+            number, spans, fields = self._changes(self._hot, same)
+            if spans is not None and spans.keys() <= self._tables.keys():
+                store = self.context.store
+                known = {name: fields if name == self._hot else store.fields(*name) for name in spans}
+                self._turn += 1
+                new = {name: Table(known[name], self._followed(name, known[name], spans[name])) for name in spans}
+                self._tables = self._tables | self._turned(new)
+                self._written, self._hot = number, next(iter(new), self._hot)
+                return
+        self._read_all()
 
-    def _spans(self, names: Sequence[Name], same: bool) -> dict[Name, tuple[int, int]] | None:
-        """What was written since the last time, first and last time [ns]; None: not known, so all may be new."""
-        if not names:
-            return None
-        before = self._written
-        changes = self.context.store.look(*names[0], lambda look: look.changes(max(before, 0)))
-        self._written = changes.number
-        if before < 0 or changes.spans is None or not (changes.spans or same):
-            return None  # in the last case another program wrote
+    def _read_all(self) -> None:
+        store = self.context.store
+        catalogue = {
+            (bucket, name): fields for bucket, known in store.catalogue().items() for name, fields in known.items()
+        }
+        number = self._changes(next(iter(catalogue)), False)[0] if catalogue else 0
+        new = {
+            name: Table(fields, tuple(rows_of(*name, fields, store.latest(*name))))
+            for name, fields in catalogue.items()
+        }
+        self._turn += 1
+        self._tables, self._written, self._hot = self._turned(new), number, next(iter(new), ("", ""))
+
+    def _turned(self, tables: Mapping[Name, Table]) -> dict[Name, Table]:
+        return {name: replace(table, turn=self._turn) for name, table in tables.items()}
+
+    def _changes(self, name: Name, same: bool) -> tuple[int, dict[Name, tuple[int, int]] | None, dict[str, Field]]:
+        """The number of the last write; first and last time [ns] of what was written since the last time, None if that
+        is not known, so that all may be new; and the fields of this measurement."""
+        changes, fields = self.context.store.look(
+            *name,
+            lambda look: (look.changes(self._written), {one.field.name: one.field for one in look.table.columns}),
+        )
+        if changes.spans is None or not (changes.spans or same):
+            return changes.number, None, fields  # in the last case another program wrote
         if any(not measurement for _, measurement, _, _ in changes.spans):
-            return None  # rows were deleted
+            return changes.number, None, fields  # rows were deleted
         spans: dict[Name, tuple[int, int]] = {}
         for bucket, measurement, first, last in changes.spans:
             low, high = spans.get((bucket, measurement), (first, last))
             spans[bucket, measurement] = (min(low, first), max(high, last))
-        return spans
+        return changes.number, spans, fields
 
-    def _newest(
-        self, name: Name, fields: Mapping[str, Field], before: Table | None, span: tuple[int, int] | None
-    ) -> list[Series]:
-        """The newest row of each series: of all rows, or of what was there and a short span of new ones."""
+    def _followed(self, name: Name, fields: Mapping[str, Field], span: tuple[int, int]) -> tuple[Series, ...]:
+        """The newest row of each series: of what was there and a short span of new rows, or of all rows."""
         store = self.context.store
-        if before is None or span is None or span[1] - span[0] > _SHORT * 10**9:
-            return rows_of(*name, fields, store.latest(*name))
+        if span[1] - span[0] > _SHORT * 10**9:
+            return tuple(rows_of(*name, fields, store.latest(*name)))
         start, end = (pd.Timestamp(time, tz="UTC") for time in (span[0], span[1] + 1))
         frame = store.read(*name, start=start, end=end)
         tags = [tag for tag, field in fields.items() if field.tag]
         last = ~frame.duplicated(tags, keep="last") if tags else frame.index == frame.index.max()
-        known = {one.key: one for one in before.series}
+        known = {one.key: one for one in self._tables[name].series}
         for one in rows_of(*name, fields, frame[last]):
             if one.key not in known or one.time >= known[one.key].time:
                 known[one.key] = one
-        return sorted(known.values(), key=lambda one: (one.time, one.key))
+        return tuple(sorted(known.values(), key=lambda one: (one.time, one.key)))
 
-    def _usual(self, one: Series) -> float | None:
-        """The median step of the last rows."""
-        end = pd.Timestamp(one.time, tz="UTC")
+    def _usual(self, one: Series) -> dict[tuple[Any, ...], float]:
+        """The usual step of each series of a measurement by its last rows, and under () that of most of them."""
+        table = self.tables().get((one.bucket, one.measurement))
+        if table is None or not table.series:
+            return {}
+        end = pd.Timestamp(max(each.time for each in table.series), tz="UTC")
         for seconds in _SPANS:
             start = end - pd.Timedelta(seconds=seconds)
-            frame = self.context.store.read(one.bucket, one.measurement, fields=list(one.fields)[:1], start=start)
-            frame = of_tags(frame, one.tags)
-            if len(frame) >= _ROWS_ENOUGH:
-                return float(np.median(np.diff(frame.index.as_unit("ns").asi8))) / 1e9  # type: ignore[attr-defined]
-        return None
+            steps = usual_steps(
+                self.context.store.read(one.bucket, one.measurement, start=start),
+                one.bucket,
+                one.measurement,
+                table.tags,
+            )
+            if steps:
+                return {**steps, (): float(np.median(list(steps.values())))}
+        return {}
+
+
+def usual_steps(
+    frame: pd.DataFrame, bucket: str, measurement: str, tags: Sequence[str]
+) -> dict[tuple[Any, ...], float]:
+    """The median time from row to row [s] of each series that has some rows, by `Series.key`."""
+    times = pd.Series(frame.index.as_unit("ns").asi8)  # type: ignore[attr-defined]
+    names = [frame[tag].fillna("").reset_index(drop=True) for tag in tags]
+    groups = times.groupby(names or pd.Series(0, index=times.index), sort=False)
+    found: dict[tuple[Any, ...], float] = {}
+    for values, each in groups:
+        if len(each) >= _ROWS_ENOUGH:
+            texts = map(str, values if isinstance(values, tuple) else (values,))
+            of = dict(zip(tags, texts, strict=True)) if tags else {}
+            key = Series(bucket, measurement, of, 0, {}, {}, {}).key
+            found[key] = float(np.median(np.diff(each.to_numpy()))) / 1e9
+    return found
 
 
 @lru_cache(maxsize=4)
@@ -241,6 +286,11 @@ def of_tags(frame: pd.DataFrame, tags: Mapping[str, str]) -> pd.DataFrame:
 def iso(time: int) -> str:
     """Nanoseconds since 1970 as ISO 8601 with Z."""
     return pd.Timestamp(time, tz="UTC").isoformat().replace("+00:00", "Z")
+
+
+def _files(mark: Mark) -> int:
+    """Which file it is of."""
+    return mark[0][2]
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -22,7 +22,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..outbox import SCHEMA, Queue
-from ..ports import FLAG_ENDS
 from ..sources.memory import Memory
 from .asked import refusals
 from .context import Context
@@ -126,14 +125,13 @@ class Station:
         return found
 
     def _count(self, name: Name, table: Table, midnight: pd.Timestamp) -> int:
-        """Rows of all series of a measurement: those of the fullest field."""
-        if all(one.time < midnight.as_unit("ns").value for one in table.series):
+        """Rows of all series of a measurement."""
+        start = midnight.as_unit("ns").value
+        if all(one.time < start for one in table.series):
             return 0
-        known = [one.name for one in table.fields.values() if not one.tag and not one.name.endswith(FLAG_ENDS)]
-        fields = ["RECORD"] if "RECORD" in known else known
-        day = pd.Timedelta(days=1)
-        frame = self.context.store.read(*name, fields=fields, start=midnight, every=day, agg="count")
-        return int(frame[fields].max(axis=1).sum()) if len(frame) else 0
+        return self.context.store.look(
+            *name, lambda look: sum(look.last(station, start, None)[0] for station in look.stations(start))
+        )
 
     def runs(self, now: pd.Timestamp) -> Iterator[Metric]:
         """The last run of the driver, what waits in the outbox, what was set aside."""
