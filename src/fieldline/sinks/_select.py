@@ -24,6 +24,8 @@ from ._select_tracks import Grid, Track, Values, aligned, arithmetic, default, f
 from ._select_where import Names, Piece, condition, joined, pinned
 from ._select_windows import Times, Windows, windows
 
+Found = tuple[tuple[str, ...], Call, Track, Kind]  # what a function gives in the series of some tags
+
 
 def select(cursor: Cursor, bucket: str, statement: Select, now_ns: int) -> list[Series]:
     """The answer. Raises: QueryError."""
@@ -99,7 +101,9 @@ def _functions(cursor: Cursor, plan: Plan, table: Table) -> Iterator[Series]:
     selector = len(calls) == 1 and calls[0].name in SELECTORS and not every
     tracks: dict[tuple[str, ...], dict[Call, tuple[Track, Kind]]] = {}
     whole = [each for each in there if each.aggregate is not None]
-    if whole:
+    if selector and not plan.asked.dims and whole and calls[0].name in ("first", "last"):
+        _merge(tracks, _edge(cursor, plan, names, whole[0]))
+    elif whole:
         _merge(tracks, _aggregates(cursor, plan, names, whole, selector))
     for each in (each for each in there if each.aggregate is None):
         _merge(tracks, _along(cursor, plan, names, each))
@@ -123,16 +127,14 @@ def _outer_calls(expr: Expr) -> list[Call]:
 
 def _merge(
     into: dict[tuple[str, ...], dict[Call, tuple[Track, Kind]]],
-    more: Iterator[tuple[tuple[str, ...], Call, Track, Kind]],
+    more: Iterator[Found],
 ) -> None:
     for tags, call, given, kind in more:
         if len(given.times):
             into.setdefault(tags, {})[call] = (given, kind)
 
 
-def _aggregates(
-    cursor: Cursor, plan: Plan, names: Names, cells: Sequence[Cell], selector: bool
-) -> Iterator[tuple[tuple[str, ...], Call, Track, Kind]]:
+def _aggregates(cursor: Cursor, plan: Plan, names: Names, cells: Sequence[Cell], selector: bool) -> Iterator[Found]:
     statement = plan.statement
     start, end = cells_of.range_of(cells)
     if start > end:
@@ -156,6 +158,21 @@ def _aggregates(
             given = _window_track(plan, each, frames, part, place, selector)
             given, kind = stepped(each.steps, given, cells_of.kind_after(each), statement.every, statement.descending)
             yield key(data, group, plan), each.call, given.cut(statement.limit, statement.offset), kind
+
+
+def _edge(cursor: Cursor, plan: Plan, names: Names, each: Cell) -> Iterator[Found]:
+    """The first or last value of all: what lies between need not be read."""
+    found = names.field(each.field)
+    if found is None or plan.start > plan.end:
+        return
+    there = Piece(sql("{it} IS NOT NULL", it=found[0]))
+    first = each.call.name == "first"
+    ways = ("ASC" if first else "DESC", "ASC" if first and each.kind == "boolean" else "DESC")
+    where = [span(plan.start, plan.end), condition(plan.where, names), there]
+    data = ask.edge(cursor, plan, names, found[0], where, ways)
+    values, _ = column(data["c0"], each.kind)
+    given = track(np.asarray(data["at"], dtype=np.int64), values)
+    yield (), each.call, given.cut(plan.statement.limit, plan.statement.offset), each.kind
 
 
 def _window_track(
@@ -192,7 +209,7 @@ def _known_range(cursor: Cursor, plan: Plan, names: Names, start: int, end: int)
     return (end if first is None else min(int(first), end)), end
 
 
-def _along(cursor: Cursor, plan: Plan, names: Names, each: Cell) -> Iterator[tuple[tuple[str, ...], Call, Track, Kind]]:
+def _along(cursor: Cursor, plan: Plan, names: Names, each: Cell) -> Iterator[Found]:
     """Functions along the rows themselves."""
     found = names.field(each.field)
     if found is None or each.start > each.end:

@@ -89,6 +89,22 @@ def aggregates(
     return {name: each[order[::-1] if descending else order] for name, each in data.items()}
 
 
+def edge(
+    cursor: Cursor, plan: Plan, names: Names, it: Sql, where: Sequence[Piece], ways: tuple[str, str]
+) -> dict[str, Any]:
+    """The columns at (time, ns) and c0 (`it`) of one row: the first, sorted by time and value in these `ways`."""
+    chosen = joined("AND", [*where, *_series_limit(plan, names)])
+    query = sql(
+        "SELECT epoch_ns(time) AS at, {it} AS c0 FROM {table} WHERE {where} ORDER BY time {way}, 2 {second} LIMIT 1",
+        it=it,
+        table=names.table.path,
+        where=chosen.text,
+        way=Sql(ways[0]),
+        second=Sql(ways[1]),
+    )
+    return _ask(cursor, query, chosen.values)
+
+
 def _heads(dims: Sequence[Sql], at: Piece, texts: Sequence[Piece]) -> list[Piece]:
     heads = [Piece(sql("{it} AS {name}", it=it, name=f"d{place}")) for place, it in enumerate(dims)]
     heads.append(Piece(sql("{it} AS at", it=at.text), at.values))
