@@ -298,7 +298,7 @@ def test_an_address_that_cannot_be_is_told(tmp_path, words):
 
 def test_the_store_must_be_the_embedded_one(tmp_path):
     config = tmp_path / "site.yaml"
-    config.write_text("store: influxdb\ninfluxdb: {url: http://127.0.0.1:1, token: x}\n", encoding="utf-8")
+    config.write_text("store: influxdb\ninfluxdb: {url: http://127.0.0.1:1}\n", encoding="utf-8")
     done = run("serve", "--port", "0", "--home", tmp_path, "--config", config)
     assert done.returncode == 2
     assert "embedded" in done.stderr
