@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +42,7 @@ logging.getLogger("fieldline").addHandler(
 
 _EARLY = timedelta(minutes=10)  # a logger's clock may be so far ahead before it is worth a word
 _A_DAY = 86_400  # [s]
+_A_JUMP = 31  # [d] a computer may be off so long; what is further was the clock
 
 
 def main(options: argparse.Namespace) -> int:
@@ -174,13 +175,19 @@ class Work:
         return [one for one in outcomes if one.notes or not one.ok]
 
     def _prune(self, _: Outcome) -> None:
-        """Delete what the archive need not keep any more; once a day, or when this run added to it."""
-        today, own = datetime.now(UTC).date(), self.settings.archive
-        if self.memory.note("pruned") == today.isoformat():
+        """Delete what the archive need not keep any more, once a day; never what was not delivered yet."""
+        today, own, before = datetime.now(UTC).date(), self.settings.archive, self.memory.note("pruned")
+        if before == today.isoformat():
             return
+        self.memory.keep_notes(pruned=today.isoformat())
+        if before and abs((today - date.fromisoformat(before)).days) > _A_JUMP:
+            log.warning("the clock went from %s to %s: the archive is kept as it is until tomorrow", before, today)
+            return
+        waiting = self.outbox.queue.oldest() if self.outbox else None
+        if waiting is not None:
+            today = min(today, datetime.fromtimestamp(waiting.kept, UTC).date())
         for path, size in self.archive.prune(today, own.keep_days, own.megabytes):
             log.info("the archive is over its limits: deleted %s (%s bytes)", path, f"{size:,}")
-        self.memory.keep_notes(pruned=today.isoformat())
 
     def _jobs(self) -> list[tuple[str, Sequence[Step]]]:
         if self.options.verb == "run":

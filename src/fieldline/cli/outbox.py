@@ -102,7 +102,7 @@ def _send(options: argparse.Namespace, settings: Settings) -> int:
     _need_a_server(settings)
     with locked(settings), opened(options, settings, options.newest) as work:
         assert work.outbox is not None
-        work.outbox.try_now()
+        work.outbox.try_now(options.newest)
         outcome = work.deliver()
         assert outcome is not None
     for note in outcome.notes:

@@ -194,9 +194,15 @@ class Outbox:
             log.warning("%s", text)
             self.notes.append(text)
 
-    def try_now(self) -> None:
-        """Do not wait for the time of the next try: somebody has mended what was wrong, or wants to see."""
+    def try_now(self, newest_first: bool = False) -> None:
+        """Do not wait for the time of the next try: somebody has mended what was wrong, or wants to see.
+
+        Args:
+            newest_first: what came in the last five minutes of rows goes ahead.
+        """
         Trouble().keep(self.queue)
+        if newest_first:
+            self._before = self.queue.before_the_last_run()
 
     def start(self) -> None:
         """Begin to deliver, if that has not begun."""

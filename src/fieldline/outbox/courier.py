@@ -119,6 +119,7 @@ class Courier:
         self._before = queue.newest_number() if before is None else before
         self._ahead = self._before  # up to here nothing goes ahead (any more)
         self._unmade = dict[str, Denied]()  # buckets that we may not make, and the server's reason
+        self._closed = dict[str, Denied]()  # buckets that wait for a person; the others go on
 
     def work(self) -> Delivery:
         """Deliver until nothing waits, or until it must stop; return what became of it.
@@ -127,7 +128,7 @@ class Courier:
         """
         try:
             while True:
-                first = self.queue.oldest()
+                first = self.queue.oldest(self._closed)
                 if first is not None:
                     self._turn(first)
                 elif self._ended():
@@ -136,6 +137,12 @@ class Courier:
                     self._pause(_POLL)
         except _Stop as stop:
             self.result.stopped = str(stop)
+        if self._closed:
+            said = [*([self.result.stopped] if self.result.stopped else []), *map(str, self._closed.values())]
+            self.result.stopped, self.result.failed = "\n".join(dict.fromkeys(said)), True
+        elif self.result.rows and not self.result.failed and self._trouble.message:
+            log.warning("deliveries go on after %.0f min", (self._now() - self._trouble.since) / 60)
+            Trouble(to=self._to).keep(self.queue)
         return self.result
 
     def _turn(self, first: Waiting) -> None:
@@ -149,10 +156,17 @@ class Courier:
             self._deliver(first)
         except Full as full:
             raise _Stop(self._failed(full, 0.0)) from full
+        except Denied as denied:
+            self._close(first.parcel.bucket, denied)
         except Unreachable as error:
             self._wait_or_stop(error)
         else:
-            self._recovered()
+            self._tries, self.result.failed = 0, False
+
+    def _close(self, bucket: str, denied: Denied) -> None:
+        """Send nothing more to a bucket in this run: somebody must act first."""
+        self._failed(denied, 0.0)
+        self._closed[bucket] = denied
 
     def _look_at_the_clock(self) -> None:
         """Stop when it is too early for the next try, or too late in this run."""
@@ -173,9 +187,9 @@ class Courier:
         trouble = self._trouble
         own = min(_LONGEST, _FIRST * 2.0 ** min(trouble.failures, 30)) * random.uniform(0.5, 1.0)
         wait = max(own if error.retry_after is None else 0.0, min(error.retry_after or 0.0, _PATIENCE))
-        words = self._failed(error, 0.0 if isinstance(error, Denied) else wait)
+        words = self._failed(error, wait)
         hopeful = error.retry_after is not None or self.result.rows
-        if isinstance(error, Denied) or not hopeful or self._tries >= _TRIES or wait > self._left():
+        if not hopeful or self._tries >= _TRIES or wait > self._left():
             raise _Stop(words) from error
         self._tries += 1
         self._pause(wait)
@@ -191,26 +205,20 @@ class Courier:
         self.result.failed = True
         return message
 
-    def _recovered(self) -> None:
-        self._tries = 0
-        if self._trouble.message:
-            log.warning("deliveries go on after %.0f min", (self._now() - self._trouble.since) / 60)
-            self._trouble = Trouble(to=self._to)
-            self._trouble.keep(self.queue)
-        self.result.failed = False
-
     def _send_ahead(self, first: Waiting) -> None:
         """Deliver what came in this run and leave it in the queue: its turn comes when the older rows are there."""
         if first.number > self._before:
             return
         for one in self.queue.behind(self._ahead):
-            if one.number != first.number:
+            if one.number != first.number and one.parcel.bucket not in self._closed:
                 self._room(one)
-                self._bucket(one.parcel.bucket)
                 try:
+                    self._bucket(one.parcel.bucket)
                     self._send(one)
                 except Rejected as refused:
                     log.info("refused ahead of its turn: %s", refused)
+                except Denied as denied:
+                    self._close(one.parcel.bucket, denied)
             self._ahead = one.number
 
     def _deliver(self, first: Waiting) -> None:

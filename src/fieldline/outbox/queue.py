@@ -7,7 +7,7 @@ more than a shallow one; each row carries a check sum, so that a flipped bit of 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..ledger import Ledger, proof
@@ -104,14 +104,27 @@ class Queue:
             raise self.ledger.found_damage(f"a damaged parcel (number {number} of the outbox)")
         return one
 
-    def oldest(self) -> Waiting | None:
-        """What came first of all that waits."""
-        return self._next("SELECT id FROM outbox WHERE reason = '' ORDER BY id LIMIT 1", ())
+    def oldest(self, closed: Collection[str] = ()) -> Waiting | None:
+        """What came first of all that waits, but for buckets that are `closed`."""
+        if not closed:
+            return self._next("SELECT id FROM outbox WHERE reason = '' ORDER BY id LIMIT 1", ())
+        with self.ledger.reading() as db:
+            names = db.execute("SELECT DISTINCT bucket FROM outbox WHERE reason = ''").fetchall()
+        query = "SELECT id FROM outbox WHERE reason = '' AND bucket = ? ORDER BY id LIMIT 1"
+        found = [self._next(query, (name,)) for (name,) in names if name not in closed]
+        return min((one for one in found if one), key=lambda one: one.number, default=None)
 
     def newest_number(self) -> int:
         """The number of what came last of all that waits; 0: nothing waits."""
         with self.ledger.reading() as db:
             (number,) = db.execute("SELECT max(id) FROM outbox WHERE reason = ''").fetchone()
+        return number or 0
+
+    def before_the_last_run(self) -> int:
+        """The number of the last parcel that came more than five minutes before the newest; 0: there is none."""
+        query = "SELECT max(id) FROM outbox WHERE reason = '' AND kept < (SELECT max(kept) - 300 FROM outbox)"
+        with self.ledger.reading() as db:
+            (number,) = db.execute(query).fetchone()
         return number or 0
 
     def sizes_after(self, bucket: str, number: int) -> Iterator[tuple[int, str, Precision, int, int]]:
@@ -212,9 +225,10 @@ class Queue:
 
     def want(self, bucket: str, keep_days: int | None) -> None:
         """Remember that a bucket is to be made before rows are sent to it."""
-        if self.wanted(bucket) is None:
+        known = self.wanted(bucket)
+        if known is None or (known[0] != keep_days and not known[1]):  # a correction counts until it is made
             with self.ledger.transaction() as db:
-                db.execute("INSERT INTO buckets VALUES (?, ?, 0)", (bucket, keep_days))
+                db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, 0)", (bucket, keep_days))
 
     def wanted(self, bucket: str) -> tuple[int | None, bool] | None:
         """How many days a bucket is to keep rows, and whether it is there; None: nobody wanted it."""

@@ -75,7 +75,9 @@ def _laid_out(parts: Sequence[Part], ranks: Mapping[tuple[str, ...], int]) -> tu
 
 
 def _array(values: Sequence[Any], kind: Kind) -> Cells:
-    """Some values of one field, None masked."""
+    """Some values of one field, None masked; what is of another kind in an old shard is no value of this kind."""
+    if kind != "text" and any(isinstance(value, str) for value in values):
+        values = [None if isinstance(value, str) else value for value in values]
     if kind == "number":
         numbers = np.array(values, dtype="float64")
         return np.ma.MaskedArray(numbers, np.isnan(numbers))
