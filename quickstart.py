@@ -54,7 +54,8 @@ def install(lock):
 
 def pip(*words):
     """Run pip in .venv; end with its status if it fails."""
-    status = subprocess.call([PYTHON, "-m", "pip", "--disable-pip-version-check", *words])
+    kept = os.environ | {"URLLIB3_NO_OVERRIDE": "1"}  # else urllib3-future, which grafana-client needs, takes its place
+    status = subprocess.call([PYTHON, "-m", "pip", "--disable-pip-version-check", *words], env=kept)
     if status:
         sys.exit(f"pip {words[0]} failed; if this machine has no network, run the same command once where there is one")
 
