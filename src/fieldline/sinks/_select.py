@@ -167,9 +167,9 @@ def _edge(cursor: Cursor, plan: Plan, names: Names, each: Cell) -> Iterator[Foun
         return
     there = Piece(sql("{it} IS NOT NULL", it=found[0]))
     first = each.call.name == "first"
-    ways = ("ASC" if first else "DESC", "ASC" if first and each.kind == "boolean" else "DESC")
+    way = "ASC" if first and each.kind == "boolean" else "DESC"
     where = [span(plan.start, plan.end), condition(plan.where, names), there]
-    data = ask.edge(cursor, plan, names, found[0], where, ways)
+    data = ask.edge(cursor, plan, names, found[0], where, "min" if first else "max", way)
     values, _ = column(data["c0"], each.kind)
     given = track(np.asarray(data["at"], dtype=np.int64), values)
     yield (), each.call, given.cut(plan.statement.limit, plan.statement.offset), each.kind

@@ -90,19 +90,23 @@ def aggregates(
 
 
 def edge(
-    cursor: Cursor, plan: Plan, names: Names, it: Sql, where: Sequence[Piece], ways: tuple[str, str]
+    cursor: Cursor, plan: Plan, names: Names, it: Sql, where: Sequence[Piece], which: str, way: str
 ) -> dict[str, Any]:
-    """The columns at (time, ns) and c0 (`it`) of one row: the first, sorted by time and value in these `ways`."""
+    """The columns at (time, ns) and c0 (`it`) of one row: that of the min or max time; of several, `way` sorts values.
+
+    To look for the time first is four times faster than to sort or to carry the value along.
+    """
     chosen = joined("AND", [*where, *_series_limit(plan, names)])
     query = sql(
-        "SELECT epoch_ns(time) AS at, {it} AS c0 FROM {table} WHERE {where} ORDER BY time {way}, 2 {second} LIMIT 1",
+        "SELECT epoch_ns(time) AS at, {it} AS c0 FROM {table}"
+        " WHERE time = (SELECT {which}(time) FROM {table} WHERE {where}) AND {where} ORDER BY 2 {way} LIMIT 1",
         it=it,
         table=names.table.path,
+        which=Sql(which),
         where=chosen.text,
-        way=Sql(ways[0]),
-        second=Sql(ways[1]),
+        way=Sql(way),
     )
-    return _ask(cursor, query, chosen.values)
+    return _ask(cursor, query, chosen.values * 2)
 
 
 def _heads(dims: Sequence[Sql], at: Piece, texts: Sequence[Piece]) -> list[Piece]:
