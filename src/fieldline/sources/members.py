@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from isal import isal_zlib
+
 LARGEST = 2**28  # bytes in one member; a piece of a file has about 2**24
 
 # gzip, deflate, with FEXTRA, FNAME and FCOMMENT, no time, system unknown; a subfield FL of 12 bytes
@@ -95,7 +97,7 @@ def pack(name: str, notes: Mapping[str, Any], head: bytes, body: bytes, level: i
     """A member with `head` and `body` as its content.
 
     Args:
-        name: of the file that was read. notes: those values of an Entry that the caller knows. level: of zlib, 1 to 9.
+        name: of the file that was read. notes: those values of an Entry that the caller knows. level: of ISA-L, 0 to 3.
 
     Raises: ValueError, when it would be larger than any that is read again.
     """
@@ -116,12 +118,12 @@ def _check(length: int, header: int, text: bytes) -> int:
 
 
 def _deflate(head: bytes, body: bytes, level: int) -> bytes:
-    """Both, deflated so that no member shows inside (zlib leaves bytes that do not shrink as they are)."""
-    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+    """Both, deflated so that no member shows inside (bytes that do not shrink are left as they are)."""
+    deflate = isal_zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = deflate.compress(head) + deflate.compress(body) + deflate.flush()
     if _SIGN not in packed:
         return packed
-    deflate, content, step = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS), head + body, len(_SIGN) // 2
+    deflate, content, step = isal_zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS), head + body, len(_SIGN) // 2
     parts = (content[at : at + step] for at in range(0, len(content), step))
     return b"".join(deflate.compress(part) + deflate.flush(zlib.Z_FULL_FLUSH) for part in parts) + deflate.flush()
 
