@@ -22,7 +22,7 @@ def unpack(parcel: Parcel) -> bytes:
     opened = isal_zlib.decompressobj(_GZIP)
     try:
         text = opened.decompress(parcel.body, parcel.size + 1)  # never more than was said, whatever the body is
-    except IsalError as error:
+    except IsalError as error:  # type: ignore[misc]  # its stub does not say that it is an exception
         raise ValueError(f"found a parcel that can't be unpacked ({error})") from error
     if len(text) != parcel.size or not opened.eof:
         raise ValueError(f"found {len(text)} bytes in a parcel, expected {parcel.size}")

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import UsageError
 from .limits import Limits
+from .live import end_all
 
 HEADERS = 64 * 2**10  # bytes of a request's first line and headers
 MESSAGE = 2**20  # bytes of a message of a WebSocket
@@ -77,6 +78,11 @@ class _Telling(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the base class has it, after those who only wait for news have been let go."""
+        end_all()
+        await super().shutdown(sockets)
 
 
 class _Hasty(H11Protocol):
