@@ -33,6 +33,7 @@ TAG = "fieldline"
 PUBLIC = "public"
 RUNS = "runs"
 _PUBLIC_LINES = 2  # panels of each group in the public copy
+_INNER = ("analyser", "power", "logger", "other", "quality")  # groups that are no business of everybody
 _MAINTENANCE = 1 << 16  # the bit of `_qcbits` that says that a person was at work
 
 _BESIDE = "Between sensors"
@@ -99,10 +100,11 @@ def _tiles(group: Group, look: Look) -> list[Tile]:
 def _public(site: Site, station: str, layout: Layout) -> Json:
     """A copy that may be shared with everybody: public dashboards take no variables."""
     look = Look(site, station, variables=False)
-    tiles = [
-        tile for tile in first.overview(layout, look) if tile.section == first.NOW or tile.panel["type"] == "geomap"
-    ]
+    tiles = first.ages(layout, look)
+    tiles += [tile for tile in first.overview(layout, look) if tile.panel["type"] in ("geomap", "text")]
     for group in layout.groups:
+        if group.id in _INNER:
+            continue
         drawn = [one for one in group.panels if one.kind == "lines"][:_PUBLIC_LINES]
         tiles += [lines(one, look, group.title) for one in drawn]
         tiles += [

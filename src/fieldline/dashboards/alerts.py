@@ -130,7 +130,7 @@ def _of_runs(look: Look) -> Iterator[Json]:
     given, bucket = look.site.grafana.alerts, look.site.runs
     if given.failed_percent:
         judged = " + ".join(f"sum({name('values_' + one)})" for one in ("good", "suspect", "fail"))
-        query = first.of_runs(look, [f"sum({name('values_fail')}) * 100 / ({judged})"], every="")
+        query = first.of_runs(look, [f"sum({name('values_fail')}) * 100.0 / ({judged})"], every="")
         asked = [
             _asked(look, bucket, query, _FAILED_SPAN, 0),
             _last("B", "A"),

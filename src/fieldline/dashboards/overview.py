@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..groups import Layout, Shown
-from .frame import FAIL, GOOD, SUSPECT, TOOLTIP, Json, Tile, fixed, mapping, panel, steps
+from .frame import COLUMNS, FAIL, GOOD, SUSPECT, TOOLTIP, Json, Tile, fixed, mapping, panel, steps
 from .lines import lines
 from .queries import DAY, Look, name, select, target, width
 from .site import Row
@@ -37,18 +39,34 @@ def stat(title: str, words: str, targets: list[Json], *, graph: bool = False, fi
 
 def overview(layout: Layout, look: Look) -> list[Tile]:
     """The tiles of a station's first dashboard."""
-    tiles = [*_ages(layout, look), *_rows(layout, look), *_battery(layout, look), *_runs(look)]
+    tiles = evenly([*_ages(layout, look), *_rows(layout, look), *_battery(layout, look), *now(look)])
     for group in layout.groups:
         drawn = [one for one in group.panels if one.kind == "lines"]
         if group.id in _SHOWN and drawn:
             tile = lines(drawn[0], look, MAIN)
             tiles.append(Tile(tile.panel, 12, 8, MAIN))
-    return [*tiles, *_map(layout, look)]
+    return [*tiles, *_map(layout, look), _help(look)]
+
+
+def evenly(tiles: Sequence[Tile]) -> list[Tile]:
+    """Tiles in lines of at most four, as many in each as in the others, or one less."""
+    lines = math.ceil(len(tiles) / 4)
+    found, at = [], 0
+    for left in range(lines, 0, -1):
+        count = math.ceil((len(tiles) - at) / left)
+        found += [replace(tile, width=COLUMNS // count) for tile in tiles[at : at + count]]
+        at += count
+    return found
 
 
 def tables(layout: Layout) -> list[Row]:
     """The tables of a station."""
     return [(one.bucket, one.measurement, one.station) for one in layout.tables]
+
+
+def ages(layout: Layout, look: Look) -> list[Tile]:
+    """When the newest record of each table came, and nothing else."""
+    return evenly(list(_ages(layout, look)))
 
 
 def _ages(layout: Layout, look: Look) -> Iterator[Tile]:
@@ -86,7 +104,7 @@ def _rows(layout: Layout, look: Look) -> Iterator[Tile]:
         if expected is None:
             continue
         span, count = expected
-        item = f"count({name(look.site.counter(row))}) * 100 / {count:g}"
+        item = f"count({name(look.site.counter(row))}) * 100.0 / {count:g}"
         query = select(look, row, [item], every="", time=f"time > now() - {width(span)}")
         built = stat(
             f"{row[1]}: rows that came",
@@ -131,7 +149,7 @@ def of_runs(look: Look, items: list[str], **more: Any) -> str:
     return select(look, (look.site.runs, RUNS, ""), items, **more)
 
 
-def _runs(look: Look) -> Iterator[Tile]:
+def now(look: Look) -> Iterator[Tile]:
     """The last run of the program that brings the rows, and what waits."""
     bucket = look.site.runs
     day = {"every": "", "time": "time > now() - 1d"}
@@ -186,7 +204,7 @@ COUNTS = ("good", "not_evaluated", "suspect", "fail", "missing")
 
 def _passed(look: Look, day: dict[str, str]) -> Json:
     judged = " + ".join(f"sum({name('values_' + one)})" for one in ("good", "suspect", "fail"))
-    query = of_runs(look, [f"sum({name('values_good')}) * 100 / ({judged})"], **day)
+    query = of_runs(look, [f"sum({name('values_good')}) * 100.0 / ({judged})"], **day)
     return stat(
         "Values that pass",
         "Of the values that checks judged in the last 24 hours, of all stations, the share that is good.",
@@ -233,6 +251,23 @@ def _map(layout: Layout, look: Look) -> Iterator[Tile]:
         },
     )
     yield Tile(built, 12, 8, MAIN)
+
+
+_CHOICE = "With *Flagged values* above, people choose which values are drawn"
+_LEFT_OUT = "Values that failed a check are left out here"
+_HELP = """
+**Flags** say what the checks found: good, not evaluated, suspect, fail. {flags}; none is ever changed or deleted.
+**A gap is a gap**: no line goes across hours without rows. *No data* in a panel: no row has this value in the chosen
+range; *newest record* tells whether rows come at all. **Times** are on the station's clock. The *i* beside a title tells
+fields, intervals and averaging.
+"""
+
+
+def _help(look: Look) -> Tile:
+    """How to read the dashboards, for who opens one for the first time."""
+    words = " ".join(_HELP.split()).format(flags=_CHOICE if look.variables else _LEFT_OUT)
+    options = {"mode": "markdown", "content": words}
+    return Tile(panel("text", "How to read this", "For who is here for the first time.", [], options), 12, 8, MAIN)
 
 
 __all__ = [

@@ -31,7 +31,7 @@ def pair(shown: Panel, look: Look, section: str) -> list[Tile]:
     words = f"{one.label} minus {other.label}. {shown.description}"
     difference = panel(
         "timeseries",
-        f"{shown.title}: difference",
+        f"{shown.title}, difference",
         described(shown, look, words),
         [target(look, one.bucket, query, 0, "difference")],
         {"legend": legend(("lastNotNull", "min", "max", "mean")), "tooltip": TOOLTIP},
@@ -48,7 +48,7 @@ def pair(shown: Panel, look: Look, section: str) -> list[Tile]:
         },
         overrides=[override("difference", color=fixed(one.colour))],
     )
-    against = scatter(f"{shown.title}: one against the other", described(shown, look), look, one, other, every)
+    against = scatter(f"{shown.title}, one against the other", described(shown, look), look, one, other, every)
     return [Tile(difference, 14, 8, section), Tile(against, 10, 8, section)]
 
 
@@ -295,7 +295,30 @@ def balance(shown: Panel, look: Look, section: str) -> list[Tile]:
         custom={"lineWidth": 1, "spanNulls": False, "showPoints": "auto", "fillOpacity": 0},
         overrides=overrides,
     )
-    return [Tile(built, 12, 9, section)]
+    return [Tile(built, 12, 9, section), *([] if radiation else [_closure(shown, look, section, sides, every)])]
+
+
+def _closure(
+    shown: Panel, look: Look, section: str, sides: Sequence[tuple[str, str, str]], every: float | None
+) -> Tile:
+    """The turbulent fluxes against the available energy."""
+    (across, x, _), (up, y, colour) = sides
+    items = [f"{x} AS {name(across)}", f"{y} AS {name(up)}"]
+    query = select(look, shown.series[0].table, items, good=shown.series, fill="none")
+    built = panel(
+        "xychart",
+        f"{shown.title}: closure",
+        "H + LE against net radiation minus soil heat flux, a point a window. Closed: on the diagonal.",
+        [target(look, shown.series[0].bucket, query, 0, form="table")],
+        xy([(across, up, up)]),
+        custom={"show": "points", "pointSize": {"fixed": 4}, "fillOpacity": 50},
+        interval=width(every) if every else "",
+        maxDataPoints=500,
+        unit=unit(shown.series[0].unit),
+        decimals=0,
+        overrides=[override(label, color=fixed(colour), custom_axisLabel=label) for label in (across, up)],
+    )
+    return Tile(built, 12, 9, section)
 
 
 def _terms(parts: dict[str, Shown], signs: dict[str, str]) -> str:

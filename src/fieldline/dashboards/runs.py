@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .frame import FAIL, GOOD, GREY, MISSING, SUSPECT, TOOLTIP, Json, Tile, fixed, legend, mapping, override, panel
-from .overview import COUNTS, of_runs
-from .overview import _runs as now
+from .overview import COUNTS, evenly, now, of_runs
 from .queries import Look, name, target
 
 _COLOURS = dict(zip(COUNTS, (GOOD, GREY, SUSPECT, FAIL, MISSING), strict=True))
@@ -15,7 +14,7 @@ _BLUE, _GREEN, _ORANGE, _RED, _VIOLET = "#2f80c8", "#009e73", "#c58300", "#d6322
 
 def runs(look: Look) -> list[Tile]:
     """The tiles of the dashboard about the runs."""
-    tiles = list(now(look))
+    tiles = evenly(list(now(look)))
     read = (("read", "rows read", _BLUE), ("written", "rows written", _GREEN))
     lost = (
         ("quarantined", "quarantined", _RED),

@@ -126,7 +126,7 @@ def missing(shown: Panel, look: Look, section: str) -> list[Tile]:
     targets = []
     for number, (one, every) in enumerate(known):
         field = name(look.site.counter(one.table))
-        item = f"count({field}) * 100 / {DAY / every:g}"
+        item = f"count({field}) * 100.0 / {DAY / every:g}"
         query = select(look, one.table, [item], every=f"1d{day_offset(look)}", fill="0")
         targets.append(target(look, one.bucket, query, number, one.label))
     built = panel(
