@@ -227,8 +227,11 @@ def test_the_cursor_is_in_all_pictures_at_once(look):
     seen = look()
     box = chart(seen)
     seen.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 40)
-    places = "[...document.querySelectorAll('.u-cursor-x')].map((c) => c.style.transform)"
-    until(seen.page, f"new Set({places}).size === 1 && {places}.length >= 3")
+    shares = (
+        "[...document.querySelectorAll('.u-over')].map((over) => over.querySelector('.u-cursor-x')"
+        ".style.transform.match(/[-\\d.]+/)[0] / over.clientWidth)"
+    )
+    until(seen.page, f"{shares}.length >= 3 && {shares}.every((share) => Math.abs(share - 0.4) < 0.01)")
 
 
 def test_a_drag_zooms_all_pictures_and_a_double_click_goes_back(look):
@@ -378,6 +381,43 @@ def test_a_filter_leaves_what_has_its_words(look):
     assert titles and all("oil moisture" in title for title in titles)
     page.locator("input.find").fill("no such thing")
     assert page.locator("#nothing").is_visible()
+
+
+def module(page, name, expression):
+    """What an expression gives in which `m` is a module of the page."""
+    version = page.locator('script[type="module"]').get_attribute("src").split("/")[2]
+    return page.evaluate(f"import('/static/{version}/{name}').then((m) => {expression})")
+
+
+def test_numbers_units_and_times_are_written_as_people_write_them(look):
+    page = look("#last=3h").page
+    units = {"degC": "°C", "umol m-2 s-1": "µmol m⁻² s⁻¹", "umol/(m^2 s)": "µmol m⁻² s⁻¹", "W/m^2": "W m⁻²", "": ""}
+    for given, wanted in (units | {"constructor": "constructor", "%": "%"}).items():
+        assert module(page, "words.js", f"m.unit({given!r})") == wanted
+    for given, wanted in (((-0.04, 1), "0.0"), ((-5.25, 2), "−5.25"), ((3e9, 1), "3.00×10⁹"), ((1e-9, 2), "1.00×10⁻⁹")):
+        assert module(page, "words.js", f"m.number({given[0]}, {given[1]})") == wanted
+    assert module(page, "words.js", "[1, 0.5, 0.25, 20, 0.001].map(m.decimalsOf)") == [0, 1, 2, 0, 3]
+    x, y = np.arange(50.0), 2.5 * np.arange(50.0) + np.sin(np.arange(50.0))
+    made = module(page, "pictures/pair.js", f"m.fitted({{x: {x.tolist()}, y: {y.tolist()}, n: 50}})")
+    slope, offset = np.polyfit(x, y, 1)
+    assert made["slope"] == pytest.approx(slope)
+    assert made["offset"] == pytest.approx(offset)
+    assert made["r2"] == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
+    assert made["bias"] == pytest.approx((y - x).mean())
+
+
+@pytest.mark.parametrize("zone", ["-05:00", "+05:45", "America/Detroit", "UTC"])
+def test_an_axis_has_whole_hours_and_days_of_its_clock(look, zone):
+    page = look("#last=3h").page
+    start, end = (pd.Timestamp(day, tz="UTC").value // 10**6 for day in ("2026-10-30", "2026-11-04"))
+    there = {"-05:00": "Etc/GMT+5", "+05:45": "Asia/Kathmandu"}.get(zone, zone)
+    for step in (3_600_000, 6 * 3_600_000, 86_400_000):
+        ticks = module(page, "clock.js", f"(m.stationZone({zone!r}), m.ticks({start}, {end}, {step}))")
+        local = pd.DatetimeIndex(pd.to_datetime(ticks, unit="ms", utc=True)).tz_convert(there)
+        assert len(local) >= (end - start) // step - 1
+        assert (local.minute == 0).all()
+        assert (local.hour % max(step // 3_600_000, 1) == 0).all() or step == 3_600_000
+        assert local.is_monotonic_increasing
 
 
 def test_names_from_data_are_text(look, tmp_path):

@@ -27,7 +27,7 @@ def router(context: Context) -> APIRouter:
     """`/`, `/static/VERSION/NAME` and `/favicon.ico`; nobody needs a key for them, since they hold no data."""
     files = read(FOLDER)
     version = digest(files)
-    index = files["index.html"].replace(b"{version}", version.encode())
+    index = filled(files, version)
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
@@ -57,6 +57,14 @@ def digest(files: Mapping[str, bytes]) -> str:
     """A short name of this content: another one as soon as a byte is another."""
     parts = (part for name, content in sorted(files.items()) for part in (name.encode(), content))
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def filled(files: Mapping[str, bytes], version: str) -> bytes:
+    """The first file, with the addresses of the others; all modules are asked for at once, not as they are found."""
+    modules = [name for name in files if name.endswith(".js") and not name.startswith("vendor/")]
+    links = "\n".join(f'  <link rel="modulepreload" href="/static/{{version}}/{name}">' for name in modules)
+    text = files["index.html"].decode("utf-8").replace("{modules}", links).replace("{version}", version)
+    return text.encode("utf-8")
 
 
 def _answer(request: Request, content: bytes, name: str, cache: str) -> Response:

@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { state } from "./state.js";
+import { bad } from "./words.js";
 
 const intervals = new Map();
 const fields = new Map();
@@ -154,18 +155,24 @@ export function lastOf(values) {
   return -1;
 }
 
-/** Smallest, mean, largest and last value of a column, and the share of its times with a bad flag. */
+/**
+ * Smallest, mean, largest and last value of a column, and the share of its times with a bad flag; these do not count for
+ * the first three, unless flags are of no interest.
+ */
 export function statistics(column) {
-  let low = Infinity, high = -Infinity, sum = 0, n = 0, wrong = 0;
+  let low = Infinity, high = -Infinity, sum = 0, n = 0, there = 0, wrong = 0;
   const { mean, min = mean, max = mean, worst } = column;
   for (let i = 0; i < mean.length; i++) {
-    if (worst && (worst[i] === 3 || worst[i] === 4)) wrong += 1;
     if (mean[i] === null || mean[i] === undefined) continue;
+    there += 1;
+    if (bad(worst?.[i])) wrong += 1;
+    if (bad(worst?.[i]) && state.flags !== "none") continue;
     n += 1;
     sum += mean[i];
     low = Math.min(low, min[i] ?? mean[i]);
     high = Math.max(high, max[i] ?? mean[i]);
   }
   const last = lastOf(mean);
-  return n ? { n, low, high, mean: sum / n, last: mean[last], place: last, bad: wrong / n } : { n, bad: 0, place: -1 };
+  const some = n ? { low, high, mean: sum / n } : { low: null, high: null, mean: null };
+  return { ...some, n: there, last: mean[last], place: last, bad: there ? wrong / there : 0 };
 }

@@ -1,20 +1,21 @@
 /** Opening the page: the layout first, then status and pictures; then whatever is new. */
 
 import { ask } from "./api.js";
-import { stationZone } from "./clock.js";
+import { momentOf, stationZone } from "./clock.js";
 import { know, learn } from "./data.js";
 import { el, put } from "./dom.js";
 import { hear } from "./hub.js";
 import { listen } from "./live.js";
 import { dress } from "./look.js";
 import * as sections from "./sections.js";
-import { follow, now, serverTime, state } from "./state.js";
+import { follow, look, now, serverTime, state, view } from "./state.js";
 import * as status from "./status.js";
 import * as toolbar from "./toolbar.js";
 
 const main = document.getElementById("main");
 const strip = document.getElementById("status");
-let shape = "";
+const RELAYOUT = 300_000; // [ms] after which new fields of known tables are looked for
+let shape = "", laidOut = 0;
 
 async function open() {
   dress();
@@ -34,6 +35,7 @@ function begin(layout) {
   stationZone(layout.zone);
   know(layout);
   shape = JSON.stringify(layout);
+  laidOut = now();
   document.title = status.title(layout);
   put(document.getElementById("stations"), layout.stations?.filter(Boolean).join(", ") || "");
   follow();
@@ -45,7 +47,7 @@ function begin(layout) {
   news();
 }
 
-let lastCame = 0, asking = false;
+let lastCame = 0, asking = false, missed = false;
 
 /** The status, and the layout when there are other tables than before. */
 async function news(known = null) {
@@ -56,13 +58,24 @@ async function news(known = null) {
     serverTime(answer.now);
     learn(answer);
     status.show(strip, answer);
-    if (answer.tables.some((table) => !shape.includes(JSON.stringify(table.measurement)))) relayout();
+    bygone(status.newestOf(answer));
+    if (now() - laidOut > RELAYOUT || answer.tables.some((table) => !shape.includes(JSON.stringify(table.measurement)))) await relayout();
   } catch (error) {
     put(strip, el("p.notice", { text: error.message }));
   } finally { asking = false; }
 }
 
+/** A word, when all rows are older than the range: an archive is not a station that is silent. */
+function bygone(newest) {
+  const node = document.getElementById("bygone"), away = newest !== null && newest < view.start;
+  node.hidden = !away;
+  if (!away) return;
+  put(node, el("span", { text: `All rows are older than this range; the newest one is of ${momentOf(newest)}.` }),
+    el("button", { type: "button", text: "Go there", onclick: () => look({ from: newest - (view.end - view.start), to: newest + 1000 }) }));
+}
+
 async function relayout() {
+  laidOut = now();
   const layout = await ask("/api/layout");
   if (JSON.stringify(layout) === shape) return;
   shape = JSON.stringify(layout);
@@ -72,6 +85,8 @@ async function relayout() {
 
 function came(changed, answer = null) {
   lastCame = now();
+  missed = document.hidden; // nobody looks: draw it all when somebody does
+  if (missed) return;
   news(answer);
   follow(changed, true);
 }
@@ -83,7 +98,9 @@ function liveWord(word) {
   node.title = { live: "New rows appear by themselves", asking: "The server does not push; this page asks every 5 seconds", away: "The server does not answer; this page keeps asking" }[word];
 }
 
+document.addEventListener("visibilitychange", () => { if (missed && !document.hidden) came(null); });
 hear("state", (what) => { if ("zone" in what) news(); });
+hear("view", () => { if (!document.getElementById("bygone").hidden) news(); });
 for (const link of document.querySelectorAll("a.skip")) {
   link.addEventListener("click", (event) => { event.preventDefault(); document.getElementById(link.dataset.skip).focus(); });
 }

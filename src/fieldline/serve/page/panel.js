@@ -66,9 +66,9 @@ export class Panel {
         bucket, measurement, field: [...new Set(series.map(({ field }) => field))],
         start: new Date(view.start).toISOString(), end: new Date(view.end).toISOString(),
       };
-      const of = tables.length > 1 ? ` of ${measurement}` : "";
+      const which = tables.length > 1 ? ` ${measurement}` : "";
       for (const [format, name] of [["csv", "CSV"], ["parquet", "Parquet"]]) {
-        links.push(el("a", { href: addressOf("/api/export", { ...words, format }), download: true, text: `Download as ${name}${of}` }));
+        links.push(el("a", { href: addressOf("/api/export", { ...words, format }), download: true, text: `Download${which} as ${name}` }));
       }
     }
     return links;

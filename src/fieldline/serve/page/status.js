@@ -15,6 +15,12 @@ export function show(node, status) {
   if (!status.tables.length) put(node, el("p.notice", { text: "No table has rows yet." }));
 }
 
+/** When the newest row of all tables came [ms]; null: none came yet. */
+export function newestOf(status) {
+  const times = status.tables.map((table) => table.newest).filter((time) => time !== null);
+  return times.length ? Math.max(...times) : null;
+}
+
 /** The ages move on between two answers. */
 export function age(node) {
   if (!newest) return;

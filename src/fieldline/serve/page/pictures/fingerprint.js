@@ -87,8 +87,10 @@ function axes(pen, { days, slots }, wide, tall) {
   pen.textAlign = "right";
   const each = Math.ceil(days.length / (tall / 18));
   days.forEach((day, i) => { if (i % each === 0) pen.fillText(dayOf(day + DAY / 2), LEFT - 6, ((i + 0.5) * tall) / days.length); });
-  pen.textAlign = "center";
-  for (let hour = 0; hour <= 24; hour += wide < 360 ? 6 : 3) pen.fillText(`${String(hour).padStart(2, "0")}:00`, LEFT + (hour / 24) * wide, tall + 11);
+  for (let hour = 0; hour <= 24; hour += wide < 360 ? 6 : 3) {
+    pen.textAlign = hour === 24 ? "right" : "center";
+    pen.fillText(`${String(hour).padStart(2, "0")}:00`, LEFT + (hour / 24) * wide + (hour === 24 ? RIGHT : 0), tall + 11);
+  }
 }
 
 /** A cross where the cursor is. */

@@ -4,7 +4,7 @@ import { labels, STEPS, ticks } from "../clock.js";
 import { back, look, view } from "../state.js";
 import { colour } from "../look.js";
 import { decimalsOf, number } from "../words.js";
-import { hear, point } from "../hub.js";
+import { cursor, hear, point } from "../hub.js";
 
 /** What the axes take at the sides [pixels]: the same everywhere, so that pictures below each other align. */
 export const LEFT = 54, RIGHT = 10;
@@ -30,8 +30,10 @@ export function plot(box, height, series, data, range, hooks) {
       bind: { dblclick: () => () => { back(); } },
     },
     series: [{}, ...series],
-    hooks: { ...hooks, setCursor: [moved], setSelect: [selected] },
+    hooks: { ...hooks, draw: [...(hooks.draw ?? []), (u) => { if (!u.pointed) follow(u, cursor); }], setCursor: [moved], setSelect: [selected] },
   }, data, box);
+  u.over.addEventListener("pointerenter", () => { u.pointed = true; });
+  u.over.addEventListener("pointerleave", () => { u.pointed = false; point(null); });
   u.over.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") point(u.posToVal(event.clientX - u.over.getBoundingClientRect().left, "x"));
   });
@@ -69,16 +71,14 @@ function lines() {
   };
 }
 
+/** Only the plot under the pointer says where the cursor is; the others follow, also when their range moves. */
 function moved(u) {
-  const { left } = u.cursor;
-  if (u.muted) return;
-  point(left >= 0 ? u.posToVal(left, "x") : null, u);
+  if (u.pointed && u.cursor.left >= 0) point(u.posToVal(u.cursor.left, "x"), u);
 }
 
 function follow(u, time) {
-  u.muted = true;
-  u.setCursor(time === null ? { left: -10, top: -10 } : { left: u.valToPos(time, "x"), top: 0 }, false);
-  u.muted = false;
+  const left = time === null ? -10 : u.valToPos(time, "x");
+  if (Math.abs(left - u.cursor.left) > 0.1) u.setCursor({ left, top: left < 0 ? -10 : 0 }, false);
 }
 
 function selected(u) {

@@ -12,6 +12,7 @@ import { clipped, plot, refit, roomy, unplot } from "./frame.js";
 import { flagStrip } from "./strip.js";
 
 const HEIGHT = 196, LARGE = 380;
+const LONG = 6, FEW = 6; // a long unit is not repeated for many series: it stands in the title
 const DASHES = [undefined, [7, 3], [2, 3], [9, 3, 2, 3]]; // for series of one colour
 
 /**
@@ -123,7 +124,8 @@ function entry(legend, one, panel) {
     onclick: (event) => (event.shiftKey ? alone(one, panel) : toggle("off", one.key, !state.off.has(one.key))),
   }, swatch, el("span.label", { text: one.label }), shown, flag);
   legend.append(el("li", { "data-series": one.key }, button));
-  return { button, shown, flag, unit: unit(panel.unit ?? "") };
+  const words = unit(panel.unit ?? "");
+  return { button, shown, flag, unit: words.length <= LONG || panel.series.length <= FEW ? words : "" };
 }
 
 function alone(one, panel) {
@@ -250,7 +252,7 @@ export function summary(table, series, panel) {
   const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)} ${in_}`);
   return {
     empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}${table.every ? ", the band goes from lowest to highest" : ""}. ${words.join("; ")}.`,
-    numbers: [["", `last [${in_}]`, "lowest", "mean", "highest", "flagged"], ...rows.map((one) => [
+    numbers: [["", `last [${in_}]`, "lowest", "mean", "highest", state.flags === "none" ? "flagged" : "flagged, left out"], ...rows.map((one) => [
       one.label, ...[one.last, one.low, one.mean, one.high].map((v) => (one.n ? number(v, one.decimals) : "–")), `${(one.bad * 100).toFixed(one.bad && one.bad < 0.1 ? 1 : 0)} %`])],
   };
 }

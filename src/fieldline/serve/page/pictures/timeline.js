@@ -3,11 +3,12 @@
 import { labels, STEPS, ticks } from "../clock.js";
 import { el, eachFrame, put, sharpen } from "../dom.js";
 import { cursor, hear, point } from "../hub.js";
+import { readable } from "../keys.js";
 import { colour } from "../look.js";
 import { back, look, view } from "../state.js";
 import { RIGHT } from "./frame.js";
 
-const FOOT = 34;
+const FOOT = 34, STOPS = 200; // where the arrow keys can go
 
 /**
  * A picture of rows.
@@ -17,7 +18,9 @@ const FOOT = 34;
  *   `range()`: the times shown; `label`: what it is
  */
 export function timeline(box, parts) {
-  const canvas = el("canvas", { role: "img", "aria-label": parts.label }), room = el("div.chart", {}, canvas), reading = el("p.reading");
+  const canvas = el("canvas", { "aria-hidden": "true" }), room = el("div.chart", {
+    tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${parts.label} Arrow keys move the cursor.`,
+  }, canvas), reading = el("p.reading");
   put(box, el("div.legend", {}, ...(parts.head ?? []), reading), room);
   const range = parts.range ?? (() => view);
   const left = () => Math.min(parts.left, room.clientWidth * 0.36);
@@ -72,6 +75,8 @@ export function timeline(box, parts) {
   });
   canvas.addEventListener("pointerleave", () => { reading.textContent = ""; point(null); });
   const deaf = hear("cursor", draw);
+  const stops = () => Array.from({ length: STOPS }, (_, i) => range().start + ((i + 0.5) / STOPS) * (range().end - range().start));
+  readable(room, stops, (at) => parts.rows().map((_, row) => parts.words(at, row)).filter(Boolean).join("; "));
   return { draw, rescale: draw, resize: draw, restyle: draw, close: deaf, wide };
 }
 
