@@ -343,6 +343,40 @@ def test_the_map_is_there_when_the_place_is_known(tables):
     assert "geomap" not in kinds()
 
 
+LEVELS = {
+    "Temp_{}": "46m 34m 15m avg_3m",
+    "RH_{}": "46m 34m 15m avg_3m",
+    "Sonic_temp_{}": "46m 34m",
+    "U_wind_speed_{}": "46m 34m",
+    "Wind_speed_{}": "46m",
+    "CO2_{}": "46m 34m 22m 7m 3m 0m",
+    "H2O_{}": "46m 34m 22m 7m 3m 0m",
+    "Uz_{}": "46m 34m",
+    "Cell_temp_{}": "46m 34m",
+    "Cell_pressure_{}": "46m 34m",
+    "{}_46m": "PPFD Diffuse_PPFD Total_PPFD Net_radiation",
+    "{}_solar_46m": "Incident Reflected",
+    "{}_far_red_46m": "Incident Outgoing",
+    "Downward_PAR_{}": "37m",
+    "Soil_moisture_{}": "5cm 15cm 30cm 0-30cm_1 0-30cm_2 0-30cm_3",
+    **{f"Soil_temp_{{}}_st{plot}": "2cm 7.5cm 20cm 50cm 1m" for plot in (1, 2, 3)},
+}
+ORIGINAL = [pattern.format(level) for pattern, levels in LEVELS.items() for level in levels.split()]
+
+
+def test_all_that_the_dashboard_of_2021_showed_is_shown():
+    asked = "\n".join(q for path in COMMITTED if path.parts[-3] == "umbs" for q in queries(read(path)))
+    assert [one for one in ORIGINAL if f'"{one}"' not in asked] == []
+
+
+def test_panels_that_the_page_of_the_dashboard_of_2021_names_are_there():
+    page = (PROJECT / "docs" / "grafana.md").read_text(encoding="utf-8").split("panel by panel")[1].split("\n## ")[0]
+    rows = [row.split("|")[2] for row in page.splitlines() if row.startswith("| ") and "theirs" not in row]
+    named = {name for row in rows for name in re.findall(r"\*([^*]+)\*", row)} - {"i"}
+    titles = "\n".join(one["title"] for path in COMMITTED for one in panels(read(path)))
+    assert len(rows) == 16 and [name for name in named if name not in titles] == []
+
+
 # ---- the arrangement
 
 

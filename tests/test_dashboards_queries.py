@@ -197,3 +197,32 @@ def test_questions_keep_to_what_every_influxdb_answers(site):
             bare = re.sub(r"\"[^\"]*\"|'[^']*'", "x", question)
             assert not re.search(r"=~|!~|FROM \(|FROM x\.|SLIMIT|SOFFSET|INTO|tz\(", bare), question
             assert set(re.findall(r"(\w+)\(", bare)) <= functions, question
+
+
+def test_the_configured_store_is_asked_what_it_holds(servers, station, tmp_path, capsys):
+    """Tables that nobody declared are there too, with the interval that their rows have."""
+    words = ["dashboards", "export", str(tmp_path), "--config", str(station / "site.yaml")]
+    assert main(argv=words, project=PROJECT) == 0
+    assert capsys.readouterr().err == ""
+    names = {path.stem for path in (tmp_path / "dashboards").iterdir()}
+    assert {"fieldline-umbs-fluxes", "fieldline-umbs-precipitation", "fieldline-46m-par", "fieldline-runs"} <= names
+    quality = (tmp_path / "dashboards" / "fieldline-umbs-quality.json").read_text(encoding="utf-8")
+    assert '* 100.0 / 48 FROM \\"flux\\"' in quality and '* 100.0 / 1 FROM \\"daily\\"' in quality
+
+
+def test_a_store_that_is_away_leaves_what_is_declared(tmp_path, capsys):
+    text = (
+        "store: influxdb\ninfluxdb: {url: 'http://127.0.0.1:9', org: o}\njobs: [{name: t, driver: umbs, files: [x]}]\n"
+    )
+    (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
+    words = ["dashboards", "export", str(tmp_path / "out"), "--config", str(tmp_path / "site.yaml")]
+    assert main(argv=words, project=PROJECT) == 0
+    assert "so only what is declared gets dashboards" in capsys.readouterr().err
+    assert (tmp_path / "out" / "dashboards" / "fieldline-umbs-soil_temperature.json").exists()
+
+
+def test_nothing_that_is_known_is_an_error_with_a_remedy(tmp_path, capsys):
+    (tmp_path / "site.yaml").write_text(f"home: {tmp_path / 'home'}\n", encoding="utf-8")
+    words = ["dashboards", "export", str(tmp_path / "out"), "--config", str(tmp_path / "site.yaml")]
+    assert main(argv=words, project=PROJECT) == 2
+    assert "try --demo" in capsys.readouterr().err

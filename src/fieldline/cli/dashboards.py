@@ -27,7 +27,7 @@ from .configured import load_settings
 from .stores import open_store
 
 _RUNS = "runs"
-_LOOKS = ("2h", "4d", "60d")  # how far back rows are looked at for the interval of a table
+_LOOKS = ("2h", "4D", "60D")  # how far back rows are looked at for the interval of a table
 
 
 def main(options: argparse.Namespace) -> int:
@@ -177,7 +177,7 @@ def _interval(store: Store, one: Known) -> float | None:
     for look in _LOOKS if field and not pd.isna(newest) else ():
         rows = store.read(one.bucket, one.measurement, fields=[str(field)], start=newest - pd.Timedelta(look))
         times = rows.index.unique().sort_values()
-        if len(times) > 3:
+        if len(times) >= 3:
             return float(median((b - a).total_seconds() for a, b in pairwise(times)))
     return None
 

@@ -258,8 +258,8 @@ _LEFT_OUT = "Values that failed a check are left out here"
 _HELP = """
 **Flags** say what the checks found: good, not evaluated, suspect, fail. {flags}; none is ever changed or deleted.
 **A gap is a gap**: no line goes across hours without rows. *No data* in a panel: no row has this value in the chosen
-range; *newest record* tells whether rows come at all. **Times** are on the station's clock. The *i* beside a title tells
-fields, intervals and averaging.
+range; *newest record* tells whether rows come at all. **Times** are on the station's clock. The *i* beside a title
+tells fields, intervals and averaging.
 """
 
 
