@@ -29,6 +29,7 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 OWNERS = {
     "duckdb": "sinks/embedded.py",
+    "grafana_client": "dashboards/grafana_api.py",
     "influxdb_client": "sinks/influx.py",
     "lark": "influxql/grammar.py",
     "prometheus_client": "serve/metrics.py",

@@ -245,9 +245,14 @@ def _keys_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _dashboards_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=("export",), help="what to do")
-    parser.add_argument("target", nargs="?", metavar="DIR", help="export: the folder to write to")
+    parser.add_argument("act", choices=("export", "push", "share", "unshare", "list"), help="what to do")
+    parser.add_argument(
+        "target", nargs="?", metavar="WHAT", help="export: the folder to write to; (un)share: a station or dashboard"
+    )
     parser.add_argument("--station", metavar="S", help="dashboards of this station only")
+    parser.add_argument("--dry-run", action="store_true", help="push: show what would change, and write nothing")
+    parser.add_argument("--overwrite", action="store_true", help="push: also what was changed in Grafana")
+    parser.add_argument("--share", action="store_true", help="push: then give every station's copy a public link")
     parser.add_argument("--demo", action="store_true", help="of the simulated tower, whatever is configured")
     parser.add_argument("--declared", action="store_true", help="of what drivers declare; the store is not asked")
 

@@ -61,7 +61,18 @@ def _stale(folder: Path, made: Mapping[str, str]) -> list[Path]:
     return [path for path in sorted(folder.glob("fieldline-*.json")) if f"dashboards/{path.name}" not in made]
 
 
-ACTS: dict[str, Callable[[argparse.Namespace], int]] = {"export": export}
+def through_the_api(options: argparse.Namespace) -> int:
+    """Do what needs a Grafana that answers."""
+    from . import grafana
+
+    acts = {"push": grafana.send, "share": grafana.share, "unshare": grafana.unshare, "list": grafana.show}
+    return acts[options.act](options)
+
+
+ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "export": export,
+    **dict.fromkeys(("push", "share", "unshare", "list"), through_the_api),
+}
 
 
 def wanted(site: Site, station: str | None) -> tuple[str, ...] | None:
