@@ -441,6 +441,22 @@ def test_names_from_data_are_text(look, tmp_path):
         seen.close(tmp_path)
 
 
+def test_where_there_are_keys_the_page_wants_one(browser, tmp_path):
+    with serving(tmp_path / "home", keys=True, bucket="b", tables=[]) as server:
+        put(server.store, "b", "tower", "s", {"Temp_2m": 1.0}, pd.Timestamp.now("UTC").floor("s"))
+        context = browser.new_context(http_credentials={"username": "any", "password": "wrong"})
+        page = context.new_page()
+        page.goto(server.url)
+        page.wait_for_selector("main .notice >> text=API key", timeout=PATIENCE)
+        context.close()
+        context = browser.new_context(http_credentials={"username": "any", "password": server.key})
+        page = context.new_page()
+        page.goto(server.url)
+        page.wait_for_selector(LOADED, timeout=PATIENCE)
+        page.wait_for_selector('.live[data-how="live"]', timeout=PATIENCE)
+        context.close()
+
+
 def test_an_empty_store_says_what_to_do(look, tmp_path):
     with serving(tmp_path / "home", keys=False, bucket=None, tables=[]) as server:
         seen = look(url=server.url, wait=".welcome")
