@@ -143,7 +143,9 @@ def test_bombs_are_refused(served):
 
 
 @pytest.mark.parametrize(
-    "body", [b"not gzip", gzip.compress(b"m x=1 1")[:-5], b"\x1f\x8b", gzip.compress(b"m x=1") + b"more"]
+    "body",
+    [b"not gzip", gzip.compress(b"m x=1 1")[:-5], b"\x1f\x8b", gzip.compress(b"m x=1") + b"more"],
+    ids=["no gzip", "cut off", "two bytes", "more behind it"],
 )
 def test_broken_gzip_is_refused(served, body):
     assert refusal(served.write, body, headers=ZIPPED).status == 400

@@ -12,6 +12,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from ..errors import Busy, FieldlineError, UsageError
+from ..influxql import parse
 from ..serve.app import build
 from ..serve.context import Context
 from ..serve.keys import Keys
@@ -25,6 +26,7 @@ from .logs import open_log
 from .stores import store_path
 
 log = logging.getLogger(__name__)
+_LINGER = 0.2  # [s] the store stays open for the other questions of a dashboard; the driver waits so much longer
 
 
 def main(options: argparse.Namespace) -> int:
@@ -39,6 +41,7 @@ def main(options: argparse.Namespace) -> int:
             FileLock(settings.home / "serve.lock", timeout=0),
             open_log(settings.home, settings.log, "serve.log", ("fieldline", "uvicorn", "asyncio")),
         ):
+            parse("SHOW DATABASES")  # the first question need not wait for the grammar
             address = _address(options.host, ear.getsockname()[1])
             serve(build(context), ear, context.limits, lambda: print(_welcome(address, context), flush=True))
     except Timeout as error:
@@ -55,7 +58,7 @@ def context_of(settings: Settings, project: Path, loopback: bool) -> Context:
     """What the parts of the server are handed."""
     return Context(
         home=settings.home,
-        store=Embedded(store_path(settings), wait_seconds=settings.wait_seconds),
+        store=Embedded(store_path(settings), settings.wait_seconds, linger_seconds=_LINGER),
         keys=Keys(settings.home / "keys.json"),
         tables=_tables(project / "drivers"),
         zone=settings.defaults.utc_offset,

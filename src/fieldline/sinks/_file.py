@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 from ._catalog import CREATE, STORE, Cursor, Sql, sql
 from ._faults import is_busy
@@ -19,6 +20,9 @@ class SharedFile:
     Args:
         path: the file.
         connect: gives an empty DuckDB that works for this path.
+
+    linger: how long the file may stay open for reading after it was opened, so that questions that come close together
+        open it once. A writer waits as much longer at most; 0: it is closed behind each question. [s]
     """
 
     def __init__(self, path: Path, connect: Callable[[Path], Cursor]) -> None:
@@ -26,6 +30,8 @@ class SharedFile:
         self._mutex = threading.Lock()
         self._duckdb: Cursor | None = None
         self._users, self._written = 0, False
+        self._opened: float | None = None  # since when it is open
+        self.linger = 0.0
 
     def missing(self) -> bool:
         """Whether there is no store yet."""
@@ -48,11 +54,23 @@ class SharedFile:
         duckdb.close()
         aside.replace(self.path)
 
+    def again(self) -> Cursor | None:
+        """A cursor on the file if it is open for reading and may stay so; needs no turnstile."""
+        with self._mutex:
+            if self._opened is None or self._written or time.monotonic() - self._opened >= self.linger:
+                return None
+            self._users += 1
+            assert self._duckdb is not None
+            cursor: Cursor = self._duckdb.cursor()
+            return cursor
+
     def attach(self, write: bool) -> Cursor:
         """A cursor on the file; call this at the turnstile only. Raises: Held."""
         with self._mutex:
             if self._users and (write or self._written):
                 raise Held("another thread of this program had the file open")
+            if not self._users:
+                self._shut()
             if self._duckdb is None:
                 self._duckdb = self._connect(self.path)
             if not self._users:
@@ -68,21 +86,43 @@ class SharedFile:
             if is_busy(self.path, str(error)):
                 raise Held(f"it was open elsewhere ({error})") from error
             raise
+        self._opened = time.monotonic()
+        if self.linger and not write:
+            timer = threading.Timer(self.linger, _end_of_time, [ref(self), self._opened])
+            timer.daemon = True
+            timer.start()
+
+    def end(self, opened: float) -> None:
+        """Close what was opened then, unless somebody is at work, who closes it afterwards."""
+        with self._mutex:
+            if self._opened == opened and not self._users:
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._opened is not None and self._duckdb is not None:
+            self._opened = None
+            self._duckdb.execute(DETACH)
 
     def detach(self, cursor: Cursor) -> None:
         """Give back what `attach` gave: what was not committed is undone, and the last one closes the file."""
         with self._mutex:
             cursor.close()
             self._users -= 1
-            if not self._users and self._duckdb is not None:
-                self._duckdb.execute(DETACH)
+            late = self._opened is None or time.monotonic() - self._opened >= self.linger
+            if not self._users and (self._written or late):
+                self._shut()
 
     def rest(self) -> None:
         """Let go of everything, unless another thread is at work."""
         with self._mutex:
             if not self._users and self._duckdb is not None:
                 self._duckdb.close()
-                self._duckdb = None
+                self._duckdb = self._opened = None
+
+
+def _end_of_time(file: ref[SharedFile], opened: float) -> None:
+    if (there := file()) is not None:
+        there.end(opened)
 
 
 DETACH = sql("DETACH {store}", store=STORE)

@@ -50,11 +50,15 @@ class Embedded:
     Args:
         path: the file; `create` makes it. `<path>.lock` appears beside it, and `<path>.wal` while it is written.
         wait_seconds: how long a call waits for its turn before it raises Unreachable.
+        linger_seconds: how long the file may stay open for questions that come close together; a writer waits as much
+            longer. None: as it is for this file in this process, at first 0.
     """
 
-    def __init__(self, path: str | Path, wait_seconds: float = 60.0) -> None:
+    def __init__(self, path: str | Path, wait_seconds: float = 60.0, linger_seconds: float | None = None) -> None:
         self.path, self.wait_seconds = Path(path), wait_seconds
         self._file = shared(self.path, _empty_duckdb)
+        if linger_seconds is not None:
+            self._file.linger = linger_seconds
 
     def create(self, bucket: str, keep_days: int | None) -> None:
         """See `ports.Sink`; a bucket that is there keeps its `keep_days`."""
@@ -237,10 +241,12 @@ class Embedded:
         """A cursor on the file for one answer; others may read at the same time."""
         if self._file.missing():
             raise self._no_bucket()
-        patience = Patience(self.path, self.wait_seconds, purpose)
         with self._translated():
-            with turnstile(self.path, patience):
-                cursor = patience.until(lambda: self._file.attach(write=False))
+            cursor = self._file.again()
+            if cursor is None:
+                patience = Patience(self.path, self.wait_seconds, purpose)
+                with turnstile(self.path, patience):
+                    cursor = patience.until(lambda: self._file.attach(write=False))
             try:
                 yield cursor
             finally:
