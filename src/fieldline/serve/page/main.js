@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { momentOf, stationZone } from "./clock.js";
 import { know, learn } from "./data.js";
 import { el, put } from "./dom.js";
+import { layout } from "./first.js";
 import { hear } from "./hub.js";
 import { listen } from "./live.js";
 import { dress } from "./look.js";
@@ -20,8 +21,7 @@ let shape = "", laidOut = 0;
 async function open() {
   dress();
   try {
-    const layout = await ask("/api/layout");
-    begin(layout);
+    begin(await layout);
   } catch (error) {
     put(main, el("div.notice", {}, el("p", { text: error.message }), el("button", { type: "button", text: "Try again", onclick: () => location.reload() })));
     return;
@@ -31,16 +31,16 @@ async function open() {
   setInterval(() => { if (state.last !== null && now() - lastCame > 30_000) follow(new Set(), true); }, 10_000); // time passes without rows too
 }
 
-function begin(layout) {
-  stationZone(layout.zone);
-  know(layout);
-  shape = JSON.stringify(layout);
+function begin(found) {
+  stationZone(found.zone);
+  know(found);
+  shape = JSON.stringify(found);
   laidOut = now();
-  document.title = status.title(layout);
-  put(document.getElementById("stations"), layout.stations?.filter(Boolean).join(", ") || "");
+  document.title = status.title(found);
+  put(document.getElementById("stations"), found.stations?.filter(Boolean).join(", ") || "");
   follow();
   toolbar.build(document.getElementById("toolbar"));
-  if (layout.groups.length) sections.build(main, layout);
+  if (found.groups.length) sections.build(main, found);
   else put(main, el("div.notice.welcome", {}, el("h2", { text: "No rows yet" }),
     el("p", { text: "This page fills as soon as the store has rows. Let fieldline read the files of your logger:" }),
     el("pre", { text: "fieldline run" }), el("p", { text: "To see it at work without a logger: `python3 quickstart.py demo` makes a simulated tower." })));
@@ -76,11 +76,11 @@ function bygone(newest) {
 
 async function relayout() {
   laidOut = now();
-  const layout = await ask("/api/layout");
-  if (JSON.stringify(layout) === shape) return;
-  shape = JSON.stringify(layout);
-  know(layout);
-  sections.build(main, layout);
+  const fresh = await ask("/api/layout");
+  if (JSON.stringify(fresh) === shape) return;
+  shape = JSON.stringify(fresh);
+  know(fresh);
+  sections.build(main, fresh);
 }
 
 function came(changed, answer = null) {

@@ -25,6 +25,8 @@ export function build(main, layout) {
   put(main, ...groups.map(({ root }) => root), el("p.notice", { id: "nothing", hidden: true, text: "No picture has these words in its title or its fields." }));
   put(document.getElementById("groups"), ...groups.map(({ link }) => link));
   arrange();
+  // what is on the screen is asked for now, not after the first frame
+  for (const panel of panels.values()) if (!panel.root.hidden && panel.root.getBoundingClientRect().top < innerHeight) panel.show(true);
 }
 
 function section(group) {
