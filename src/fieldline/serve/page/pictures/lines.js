@@ -106,13 +106,11 @@ function lineOf({ ink, key, dash, variable }, { kind }) {
   };
 }
 
-/** Values with a gap on both sides: no line goes through them, so they need a point. */
+/** Values with a gap on both sides: no line goes through them, so they need a point. `undefined` is no gap: see data.js. */
 function lonely(values) {
-  const found = [];
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] !== null && values[i] !== undefined && values[i - 1] == null && values[i + 1] == null) found.push(i);
-  }
-  return found;
+  const own = [];
+  for (let i = 0; i < values.length; i++) if (values[i] !== undefined) own.push(i);
+  return own.filter((place, i) => values[place] !== null && values[own[i - 1]] == null && values[own[i + 1]] == null);
 }
 
 function entry(legend, one, panel) {
