@@ -25,6 +25,7 @@ from ..readers.header import LINES, Header
 T = TypeVar("T")
 
 PIECE = 16 * 2**20  # bytes read at once: about a row group of DuckDB, which loads twice as fast as halves of one
+FIRST = 2 * 2**20  # bytes of the first piece of a file: what is sent elsewhere is under way while the second is read
 LONGEST_LINE = 2**20
 _MARK = 4096  # bytes before the place reached that must still be there
 _TRIES, _PAUSE = 5, 0.2  # a logger program holds its file for moments only
@@ -133,11 +134,12 @@ def _patiently(path: Path, act: Callable[[], T]) -> T:
 def _read(path: Path, place: Place) -> Piece:
     with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())
-        data = _behind(file, place)
+        count = PIECE if place.offset else min(FIRST, PIECE)
+        data = _behind(file, place, count)
         replaced = data is None
         if data is None:
-            place = Place()
-            data = _bytes(file, 0, PIECE)
+            place, count = Place(), min(FIRST, PIECE)
+            data = _bytes(file, 0, count)
         after = os.fstat(file.fileno())
     still = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     place = replace(place, size=after.st_size, modified=after.st_mtime_ns)
@@ -149,17 +151,17 @@ def _read(path: Path, place: Place) -> Piece:
             "a text file with one record a line",
             "Is this a binary table (TOB1, TOB3)? Set its output format to 'ASCII Table Data, Long Header (TOA5)'.",
         )
-    return Piece(data[:whole], place, data[whole:], len(data) == PIECE, replaced, still)
+    return Piece(data[:whole], place, data[whole:], len(data) == count, replaced, still)
 
 
-def _behind(file: io.FileIO, place: Place) -> bytes | None:
-    """What stands behind `place`; None, if the open file does not hold what was read of it.
+def _behind(file: io.FileIO, place: Place, count: int) -> bytes | None:
+    """Up to `count` bytes behind `place`; None, if the open file does not hold what was read of it.
 
     The mark and what is behind it come in one read, so that nothing can happen in between.
     """
     if _bytes(file, 0, len(place.head)) != place.head:
         return None
-    data = _bytes(file, place.offset - len(place.mark), len(place.mark) + PIECE)
+    data = _bytes(file, place.offset - len(place.mark), len(place.mark) + count)
     return data[len(place.mark) :] if data.startswith(place.mark) else None
 
 
@@ -181,7 +183,7 @@ def continues(path: Path, place: Place) -> bool:
 
     def look() -> bool:
         with path.open("rb", buffering=0) as file:
-            return _behind(file, place) is not None
+            return _behind(file, place, 0) is not None
 
     return _patiently(path, look)
 
