@@ -6,13 +6,14 @@ its column is called are two things, kept side by side in the schema `_fieldline
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..errors import Rejected
 from ..ports import Field, Kind
 
+T = TypeVar("T")
 STORE = "store"  # the name under which the file is attached
 CATALOG = "_fieldline"
 RESERVED = ("information_schema", "pg_catalog", "temp", "system")
@@ -111,6 +112,47 @@ class Cursor(Protocol):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A cursor on a file that is open for reading; memory: what was learnt of the file since it was opened."""
+
+    wrapped: Any
+    memory: dict[Hashable, Any]
+
+    def execute(self, query: str, parameters: Any = None, /) -> Any:
+        """See Cursor."""
+        return self.wrapped.execute(query, parameters)
+
+    def register(self, view_name: str, python_object: object, /) -> Any:
+        """See Cursor."""
+        return self.wrapped.register(view_name, python_object)
+
+    def cursor(self) -> Any:
+        """See Cursor."""
+        return self.wrapped.cursor()
+
+    def interrupt(self) -> None:
+        """End the query that runs."""
+        self.wrapped.interrupt()
+
+    def close(self) -> None:
+        """See Cursor."""
+        self.wrapped.close()
+
+
+def recall(cursor: Cursor, key: Hashable, work: Callable[[], T]) -> T:
+    """What `work` found, once for a key while the file stays open for reading; nobody writes meanwhile.
+
+    What is found is handed to several threads: nobody may change it.
+    """
+    if not isinstance(cursor, Reading):
+        return work()
+    if key not in cursor.memory:
+        cursor.memory[key] = work()
+    found: T = cursor.memory[key]
+    return found
+
+
+@dataclass(frozen=True)
 class Column:
     """A field or tag, and the column that holds it."""
 
@@ -149,12 +191,27 @@ class Table:
 
 def look_up(cursor: Cursor, bucket: str, measurement: str) -> Table | None:
     """What the catalogue knows of a measurement, in one query; None when the bucket is not there."""
+    return recall(cursor, ("table", bucket, measurement), lambda: _looked_up(cursor, bucket, measurement))
+
+
+def _looked_up(cursor: Cursor, bucket: str, measurement: str) -> Table | None:
     rows = cursor.execute(ONE_TABLE, [measurement, bucket]).fetchall()
     if not rows:
         return None
     known = [row for row in rows if row[0] is not None]
     columns = tuple(Column(Field(name, kind, unit, tag), column) for _, column, name, kind, unit, tag in known)
     return Table(bucket, measurement, known[0][0] if known else "", columns)
+
+
+def buckets(cursor: Cursor) -> dict[str, int | None]:
+    """The buckets, and how many days each keeps."""
+    return dict(recall(cursor, "buckets", lambda: cursor.execute(BUCKETS).fetchall()))
+
+
+def measurements(cursor: Cursor, bucket: str) -> list[str]:
+    """The measurements of a bucket, sorted."""
+    rows = recall(cursor, ("measurements", bucket), lambda: cursor.execute(MEASUREMENTS, [bucket]).fetchall())
+    return [name for (name,) in rows]
 
 
 def refuse_bucket(name: str, existing: Iterable[str]) -> None:

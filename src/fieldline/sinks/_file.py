@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary, ref
 
-from ._catalog import CREATE, STORE, Cursor, Sql, sql
+from ._catalog import CREATE, STORE, Cursor, Reading, Sql, sql
 from ._faults import is_busy
 from ._turnstile import Held
 
@@ -31,6 +32,7 @@ class SharedFile:
         self._duckdb: Cursor | None = None
         self._users, self._written = 0, False
         self._opened: float | None = None  # since when it is open
+        self._memory: dict[Hashable, Any] = {}  # of what is read while it is open
         self.linger = 0.0
 
     def missing(self) -> bool:
@@ -61,8 +63,7 @@ class SharedFile:
                 return None
             self._users += 1
             assert self._duckdb is not None
-            cursor: Cursor = self._duckdb.cursor()
-            return cursor
+            return Reading(self._duckdb.cursor(), self._memory)
 
     def attach(self, write: bool) -> Cursor:
         """A cursor on the file; call this at the turnstile only. Raises: Held."""
@@ -77,7 +78,7 @@ class SharedFile:
                 self._open(self._duckdb, write)
             self._users, self._written = self._users + 1, write
             cursor: Cursor = self._duckdb.cursor()
-            return cursor
+            return cursor if write else Reading(cursor, self._memory)
 
     def _open(self, duckdb: Cursor, write: bool) -> None:
         try:
@@ -86,7 +87,7 @@ class SharedFile:
             if is_busy(self.path, str(error)):
                 raise Held(f"it was open elsewhere ({error})") from error
             raise
-        self._opened = time.monotonic()
+        self._opened, self._memory = time.monotonic(), {}
         if self.linger and not write:
             timer = threading.Timer(self.linger, _end_of_time, [ref(self), self._opened])
             timer.daemon = True

@@ -24,8 +24,7 @@ def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int) -> list[Seri
     """The answer. Raises: QueryError."""
     bucket = statement.database or bucket
     if statement.what == "databases":
-        names = [name for name, _ in cursor.execute(catalog.BUCKETS).fetchall()]
-        return [_list("databases", ("name",), [(name,) for name in names])]
+        return [_list("databases", ("name",), [(name,) for name in catalog.buckets(cursor)])]
     if not bucket:
         raise QueryError("database name required")
     if statement.what == "policies":
@@ -43,10 +42,10 @@ def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int) -> list[Seri
 
 
 def _policies(cursor: Cursor, bucket: str) -> Series:
-    days = dict(cursor.execute(catalog.BUCKETS).fetchall())
+    days = catalog.buckets(cursor)
     if bucket not in days:
         raise QueryError(f"database not found: {bucket}")
-    kept = "0s" if days[bucket] is None else f"{days[bucket] * 24}h0m0s"
+    kept = f"{24 * (days[bucket] or 0)}h0m0s" if days[bucket] is not None else "0s"
     names = ("name", "duration", "shardGroupDuration", "replicaN", "default")
     return _list("", names, [("autogen", kept, "168h0m0s", 1, True)])
 

@@ -26,10 +26,10 @@ def tables(cursor: Cursor, bucket: str, sources: Sequence[Source]) -> list[Table
         if source.policy not in POLICIES:
             raise QueryError(f"retention policy not found: {source.policy}")
         if source.regex:
-            known = _known(cursor, COLUMNS, [database])
+            known = _known(cursor, COLUMNS, database)
             wanted = matching(cursor, list(known), source.name)
         else:
-            known = _known(cursor, OF_ONE, [database, source.name])
+            known = _known(cursor, OF_ONE, database, source.name)
             wanted = set(known)
         if not known:
             measurements(cursor, database)  # for its error
@@ -37,11 +37,16 @@ def tables(cursor: Cursor, bucket: str, sources: Sequence[Source]) -> list[Table
     return list(found.values())
 
 
-def _known(cursor: Cursor, query: Sql, values: list[str]) -> dict[str, Table]:
-    """The tables that the catalogue names; sorted here, which is ten times faster than there."""
+def _known(cursor: Cursor, query: Sql, *values: str) -> dict[str, Table]:
+    """The tables that the catalogue names."""
+    return dict(catalog.recall(cursor, (query, *values), lambda: _named(cursor, query, values)))
+
+
+def _named(cursor: Cursor, query: Sql, values: Sequence[str]) -> dict[str, Table]:
+    """Sorted here, which is ten times faster than there."""
     columns: dict[str, list[Column]] = {}
     places: dict[str, str] = {}
-    for name, _, place, column, *field in sorted(cursor.execute(query, values).fetchall()):
+    for name, _, place, column, *field in sorted(cursor.execute(query, list(values)).fetchall()):
         columns.setdefault(name, []).append(Column(Field(*field), column))
         places[name] = place
     return {name: Table(values[0], name, places[name], tuple(found)) for name, found in columns.items()}
@@ -49,9 +54,9 @@ def _known(cursor: Cursor, query: Sql, values: list[str]) -> dict[str, Table]:
 
 def measurements(cursor: Cursor, database: str) -> list[str]:
     """All measurements of a bucket, sorted. Raises: QueryError."""
-    if database not in (name for name, _ in cursor.execute(catalog.BUCKETS).fetchall()):
+    if database not in catalog.buckets(cursor):
         raise QueryError(f"database not found: {database}")
-    return [name for (name,) in cursor.execute(catalog.MEASUREMENTS, [database]).fetchall()]
+    return catalog.measurements(cursor, database)
 
 
 def matching(cursor: Cursor, names: Sequence[str], regex: str) -> set[str]:

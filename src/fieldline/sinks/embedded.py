@@ -15,7 +15,6 @@ and from which it is detached; between calls nothing is open. Use it in the proc
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,11 +35,13 @@ from ._file import shared
 from ._select import select
 from ._select_show import show
 from ._turnstile import Patience, turnstile
+from ._watch import Watch
 from .looking import Look
 
 T = TypeVar("T")
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
 DAY = 86_400 * 10**9  # ns
+_watch = Watch()
 EVER = -(2**63)  # ns; before any time that can be kept
 
 
@@ -147,13 +148,13 @@ class Embedded:
         if self._file.missing():
             return {}
         with self._reading("to list the buckets") as cursor:
-            return dict(cursor.execute(catalog.BUCKETS).fetchall())
+            return catalog.buckets(cursor)
 
     def measurements(self, bucket: str) -> list[str]:
         """See `ports.Store`. Raises: Rejected, when the bucket is not there; Unreachable."""
         with self._reading("to list the measurements") as cursor:
             self._known(cursor, bucket, "")
-            return [name for (name,) in cursor.execute(catalog.MEASUREMENTS, [bucket]).fetchall()]
+            return catalog.measurements(cursor, bucket)
 
     def fields(self, bucket: str, measurement: str) -> dict[str, Field]:
         """See `ports.Store`."""
@@ -217,7 +218,7 @@ class Embedded:
         """The measurement in the catalogue, which may have no columns yet. Raises: Rejected without its bucket."""
         table = catalog.look_up(cursor, bucket, measurement)
         if table is None:
-            raise self._no_bucket([name for name, _ in cursor.execute(catalog.BUCKETS).fetchall()], bucket)
+            raise self._no_bucket([*catalog.buckets(cursor)], bucket)
         return table
 
     def _there(self, cursor: Cursor, bucket: str, measurement: str) -> Table:
@@ -284,23 +285,13 @@ class Embedded:
 @contextmanager
 def _limited(cursor: Any, seconds: float) -> Iterator[None]:
     """Interrupt what takes too long, and say what a question did that DuckDB can't work out. Raises: QueryError."""
-    done = threading.Event()
-
-    def watch() -> None:
-        pause = seconds
-        while not done.wait(pause):
-            cursor.interrupt()  # again and again: between two queries nothing is interrupted
-            pause = 0.05
-
-    threading.Thread(target=watch, daemon=True).start()
     try:
-        yield
+        with _watch.limit(seconds, cursor.interrupt):
+            yield
     except duckdb.InterruptException as error:
         raise QueryError(f"query-timeout limit exceeded: {seconds:g} s; ask for a shorter range") from error
     except (duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.ConversionException) as error:
         raise QueryError(f"the query cannot be worked out: {str(error).splitlines()[0]}") from error
-    finally:
-        done.set()
 
 
 def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) -> None:
@@ -374,7 +365,12 @@ def _make_folder(folder: Path) -> None:
 def _empty_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB without a file; what does not fit in memory goes beside the store, not into the working directory."""
     aside = str(path.with_name(path.name + ".tmp"))
-    return duckdb.connect(":memory:", config={"temp_directory": aside, "autoinstall_known_extensions": "false"})
+    config = {
+        "temp_directory": aside,
+        "autoinstall_known_extensions": "false",
+        "python_enable_replacements": "false",  # the name of a table never means one of our variables
+    }
+    return duckdb.connect(":memory:", config=config)
 
 
 def to_parquet(frame: pd.DataFrame, path: Path) -> None:

@@ -14,16 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Rejected
+from ..ports import Field
 from . import _catalog as catalog
 from ._catalog import STORE, Column, Cursor, Sql, Table, sql
 
 Numbers = npt.NDArray[Any]
-Part = Literal["all", "good", "flags", "rows"]
-# What a window is made of. all, good: of every value, of those that no check failed or suspects; flags: the worst, and
-# the checks that failed or suspected something; rows: how many there are.
+Part = Literal["all", "good", "turns", "good turns", "flags", "rows"]
+# What a window is made of. all, good: of every value, of those that no check failed or suspects; turns, good turns: the
+# same of directions, which have a mean only as vectors and no lowest one; flags: the worst, and the checks that failed
+# or suspected something; rows: how many there are.
 PARTS: Mapping[Part, tuple[str, ...]] = {
     "all": ("sum", "count", "low", "high"),
     "good": ("sum", "count", "low", "high"),
+    "turns": ("sine", "cosine", "count"),
+    "good turns": ("sine", "cosine", "count"),
     "flags": ("worst", "bits"),
     "rows": ("rows",),
 }
@@ -33,6 +37,12 @@ _RANK = "CASE {qc} WHEN 1 THEN 3 WHEN 3 THEN 4 WHEN 4 THEN 5 WHEN 2 THEN 2 WHEN 
 BY_RANK = np.array([0, 9, 2, 1, 3, 4], dtype=np.uint8)
 _GOOD = "CASE WHEN {qc} IN (3, 4) THEN NULL ELSE {field} END"
 _BITS = "bit_or(CASE WHEN {qc} IN (3, 4) THEN CAST({bits} AS BIGINT) END)"
+# What is no direction, such as -9999, would be one: 81 degrees.
+_ANGLE = "CASE WHEN {it} BETWEEN -180 AND 360 THEN radians({it}) END"
+_MADE = {
+    **{"sum": "sum({it})", "count": "count({it})", "low": "min({it})", "high": "max({it})"},
+    **{"sine": "sum(sin({it}))", "cosine": "sum(cos({it}))"},
+}
 _NUMBER = ("number", "integer", "boolean")
 
 
@@ -69,9 +79,9 @@ class Look:
         for name in fields:
             self._column(name)
 
-    def unit(self, field: str) -> str:
-        """The unit of a field, '' if it has none."""
-        return self._column(field).field.unit
+    def field(self, name: str) -> Field:
+        """A field with numbers. Raises: Rejected, naming near ones."""
+        return self._column(name).field
 
     def flagged(self, field: str) -> bool:
         """Whether flags stand beside a field."""
@@ -81,17 +91,18 @@ class Look:
         """What was written after the write number `since`."""
         return changes(self.cursor, since)
 
-    def stations(self, start: int | None = None) -> dict[str, int]:
-        """The newest time of each station with rows since `start`."""
+    def stations(self, start: int | None = None) -> dict[str, tuple[int, int]]:
+        """The first and the newest time of each station with rows since `start`."""
         station = self._station()
         statement = sql(
-            "SELECT {station}, epoch_ns(max(time)) FROM {table} WHERE {since} GROUP BY 1 ORDER BY 1",
+            "SELECT {station}, epoch_ns(min(time)), epoch_ns(max(time)) FROM {table} WHERE {since}"
+            " GROUP BY 1 ORDER BY 1",
             station=station.name if station else Sql("''"),
             table=self.table.path,
             since=Sql("TRUE" if start is None else "time >= make_timestamp_ns(?)"),
         )
         rows = self.cursor.execute(statement, [] if start is None else [start]).fetchall()
-        return {str(name): int(newest) for name, newest in rows if newest is not None}
+        return {str(name): (int(first), int(newest)) for name, first, newest in rows if newest is not None}
 
     def last(self, station: str, start: int, field: str | None) -> tuple[int, float | None]:
         """The number of rows since `start`, and the last value of a field among them."""
@@ -147,7 +158,7 @@ class Look:
     ) -> tuple[Numbers, dict[Wanted, dict[str, Numbers]]]:
         """Windows of `every` ns that have rows: their numbers since 1970, and the parts of each.
 
-        sum, low, high: NaN where there is no value. worst: 0 where there is no flag.
+        sum, low, high, sine, cosine: NaN where there is no value. worst: 0 where there is no flag.
         """
         cells = [cell for one in wanted for cell in self._cells(one)]
         floor = Sql("" if start >= 0 else f" - CAST(epoch_ns(time) % {int(every)} < 0 AS BIGINT)")
@@ -216,8 +227,10 @@ class Look:
         if wanted.part == "flags":
             qc, bits = self._beside(column.field.name)
             return [sql(f"max({_RANK})", qc=qc), sql(_BITS, qc=qc, bits=bits)]
-        value = self._value(column, wanted.part == "good")
-        return [sql(cell, it=value) for cell in ("sum({it})", "count({it})", "min({it})", "max({it})")]
+        value = self._value(column, wanted.part.startswith("good"))
+        if "sine" in PARTS[wanted.part]:
+            value = sql(_ANGLE, it=value)
+        return [sql(_MADE[name], it=value) for name in PARTS[wanted.part]]
 
     def _value(self, column: Column, good: bool = False) -> Sql:
         """A field as a number; `good`: NULL where its flag is suspect or fail."""
@@ -275,6 +288,10 @@ class Rows:
 
 def changes(cursor: Cursor, since: int) -> Changes:
     """What was written to the store after the write number `since`."""
+    return catalog.recall(cursor, ("changes", since), lambda: _changes(cursor, since))
+
+
+def _changes(cursor: Cursor, since: int) -> Changes:
     if not cursor.execute(catalog.HAS_WRITES, [STORE, catalog.CATALOG]).fetchall():
         return Changes(0, ())  # nothing was written since this is noted
     (last,) = cursor.execute(catalog.LAST_WRITE).fetchone() or (0,)
@@ -290,7 +307,7 @@ def _numbered(cells: Sequence[Sql]) -> list[Sql]:
 
 
 def _part(name: str, values: Numbers) -> Numbers:
-    if name in ("sum", "low", "high"):
+    if name in ("sum", "low", "high", "sine", "cosine"):
         return _filled(values, np.nan).astype("float64", copy=False)
     if name == "worst":
         return np.asarray(BY_RANK[_filled(values, 0).astype("int64")])
