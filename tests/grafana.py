@@ -80,6 +80,8 @@ class Grafana:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # an answer in one piece: its second one would wait 40 ms for the receipt of the first
+            disable_nagle_algorithm = True
 
             def answer(self):
                 length = int(self.headers.get("content-length") or 0)
@@ -164,7 +166,8 @@ class Grafana:
         except Exception as error:  # of this file
             self.faults.append(error)
             status, found = 500, {"message": "the fake of Grafana is broken"}
-        return status, "application/json; charset=UTF-8", json.dumps(found).encode(), {}
+        data = b"" if status == 204 else json.dumps(found).encode()
+        return status, "application/json; charset=UTF-8", data, {}
 
     def found(self, method, path, query, headers, body):
         if self.meanwhile:

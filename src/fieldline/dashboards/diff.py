@@ -9,11 +9,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from .frame import Json
 
 _ADDED = ("id", "version")  # by Grafana, in every dashboard
-_LONGEST = 72  # characters of a value
+_UPDATED = (*_ADDED, "schemaVersion")  # it brings dashboards up to date when it gives them back
+_LONGEST = 100  # characters of a value
+_AROUND = 24  # characters beside what differs
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -33,7 +36,7 @@ def differences(stored: object, made: object, path: str = "") -> Iterator[tuple[
     """(path, stored, made) for everything in `made` that is not so in `stored`."""
     if isinstance(made, Mapping) and isinstance(stored, Mapping):
         for key, value in made.items():
-            if path or key not in _ADDED:
+            if path or key not in _UPDATED:
                 yield from differences(stored.get(key), value, f"{path}.{key}" if path else str(key))
     elif _is_list(made) and _is_list(stored) and len(made) == len(stored):  # type: ignore[arg-type]
         for at, (one, other) in enumerate(zip(stored, made, strict=True)):  # type: ignore[call-overload]
@@ -45,7 +48,7 @@ def differences(stored: object, made: object, path: str = "") -> Iterator[tuple[
 def changes(stored: Json, made: Json) -> list[str]:
     """What would change in a dashboard, panel by panel."""
     found = [
-        f"{path}: {_short(before)} -> {_short(after)}"
+        f"{path}: {_both(before, after)}"
         for path, before, after in differences(
             {key: value for key, value in stored.items() if key != "panels"},
             {key: value for key, value in made.items() if key != "panels"},
@@ -73,12 +76,12 @@ def _of_panel(name: str, old: Json, new: Json) -> Iterator[str]:
     for letter in sorted({*before, *after}, key=str):
         one, other = (side.get(letter, {}).get("query") for side in (before, after))
         if one != other:
-            yield f"panel {name!r}, query {letter}: {_short(one, 200)} -> {_short(other, 200)}"
+            yield f"panel {name!r}, query {letter}: {_both(one, other)}"
         elif not covers(before[letter], after[letter]):
             yield f"panel {name!r}, query {letter}: its settings"
     rest = {key: value for key, value in new.items() if key not in kept}
     for path, stored, made in differences(old, rest):
-        yield f"panel {name!r}, {path}: {_short(stored)} -> {_short(made)}"
+        yield f"panel {name!r}, {path}: {_both(stored, made)}"
 
 
 def _panels(dashboard: Json) -> dict[str, Json]:
@@ -123,7 +126,26 @@ def _same_span(one: object, other: object) -> bool:
     return first == second
 
 
-def _short(value: object, longest: int = _LONGEST) -> str:
-    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = " ".join(text.split()) or "nothing"
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def _both(before: object, after: object) -> str:
+    """`before -> after`; of two long texts what differs, and a little on both sides of it."""
+    one, other = _text(before), _text(after)
+    start = _alike(one, other)
+    same = _alike(one[start:][::-1], other[start:][::-1])
+    first, last = max(0, start - _AROUND), max(0, same - _AROUND)
+    return " -> ".join(_cut(text, first, len(text) - last) if len(text) > _LONGEST else text for text in (one, other))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    return " ".join(text.split()) or "nothing"
+
+
+def _cut(text: str, first: int, last: int) -> str:
+    """Part of a text, itself cut where it is too long."""
+    end = min(last, first + _LONGEST)
+    return ("…" if first else "") + text[first:end] + ("…" if end < len(text) else "")

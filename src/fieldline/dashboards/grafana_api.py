@@ -59,9 +59,14 @@ class Grafana:
             where = "make one in Grafana (Administration, Service accounts, role Admin), then set GRAFANA_TOKEN"
             raise ConfigError([f"grafana.token: is not set: {where} or grafana_token in secret.py"])
         self.url = re.sub("//[^/]*@", "//", url).rstrip("/")
-        self._secrets = [one for one in (token, unquote(parts.password or "")) if one]
+        self._secrets: list[str] = []
+        self.hide(token, unquote(parts.password or ""))
         self.api = _connection(parts, token)
         self.version = self._look()
+
+    def hide(self, *secrets: str) -> None:
+        """Keep these out of every message, also where Grafana quotes them."""
+        self._secrets += filter(None, secrets)
 
     def close(self) -> None:
         """End the connection."""

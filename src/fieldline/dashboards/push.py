@@ -39,6 +39,7 @@ def push(way: Way, site: Site, token: str = "", stations: tuple[str, ...] | None
 
     Raises: Away, when nothing more can be done.
     """
+    way.grafana.hide(token)
     title = alerts.folder(site)[1]
     try:
         uid, is_there = _folder(way, *alerts.folder(site))
