@@ -129,9 +129,7 @@ class Station:
         start = midnight.as_unit("ns").value
         if all(one.time < start for one in table.series):
             return 0
-        return self.context.store.look(
-            *name, lambda look: sum(look.last(station, start, None)[0] for station in look.stations(start))
-        )
+        return self.context.store.look(*name, lambda look: look.count(start))
 
     def runs(self, now: pd.Timestamp) -> Iterator[Metric]:
         """The last run of the driver, what waits in the outbox, what was set aside."""

@@ -80,10 +80,8 @@ EVERYTHING = sql(
 )
 TABLES = sql("SELECT DISTINCT bucket, table_name FROM {table}", table=(STORE, CATALOG, "fields"))
 ONE_TABLE = sql(
-    "SELECT f.table_name, f.column_name, f.name, f.kind, f.unit, f.tag FROM {buckets} b"
-    " LEFT JOIN {fields} f ON f.bucket = b.name AND f.measurement = ? WHERE b.name = ? ORDER BY f.position",
-    buckets=(STORE, CATALOG, "buckets"),
-    fields=(STORE, CATALOG, "fields"),
+    "SELECT position, table_name, column_name, name, kind, unit, tag FROM {table} WHERE bucket = ? AND measurement = ?",
+    table=(STORE, CATALOG, "fields"),
 )
 ADD_FIELD = sql("INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", table=(STORE, CATALOG, "fields"))
 SET_UNIT = sql(
@@ -190,17 +188,17 @@ class Table:
 
 
 def look_up(cursor: Cursor, bucket: str, measurement: str) -> Table | None:
-    """What the catalogue knows of a measurement, in one query; None when the bucket is not there."""
+    """What the catalogue knows of a measurement; None when the bucket is not there."""
     return recall(cursor, ("table", bucket, measurement), lambda: _looked_up(cursor, bucket, measurement))
 
 
 def _looked_up(cursor: Cursor, bucket: str, measurement: str) -> Table | None:
-    rows = cursor.execute(ONE_TABLE, [measurement, bucket]).fetchall()
-    if not rows:
+    """One query, two where the measurement is not there; sorted here, which is faster than there."""
+    rows = sorted(cursor.execute(ONE_TABLE, [bucket, measurement]).fetchall())
+    if not rows and bucket not in buckets(cursor):
         return None
-    known = [row for row in rows if row[0] is not None]
-    columns = tuple(Column(Field(name, kind, unit, tag), column) for _, column, name, kind, unit, tag in known)
-    return Table(bucket, measurement, known[0][0] if known else "", columns)
+    columns = tuple(Column(Field(*field), column) for _, _, column, *field in rows)
+    return Table(bucket, measurement, rows[0][1] if rows else "", columns)
 
 
 def buckets(cursor: Cursor) -> dict[str, int | None]:

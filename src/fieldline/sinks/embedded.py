@@ -365,8 +365,9 @@ def _make_folder(folder: Path) -> None:
 def _empty_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB without a file; what does not fit in memory goes beside the store, not into the working directory."""
     aside = str(path.with_name(path.name + ".tmp"))
-    config = {
+    config: dict[str, bool | int | float | str | list[str]] = {
         "temp_directory": aside,
+        "wal_autocheckpoint": "1KB",  # what is committed goes into the file at once, not into the log and then the file
         "autoinstall_known_extensions": "false",
         "python_enable_replacements": "false",  # the name of a table never means one of our variables
     }

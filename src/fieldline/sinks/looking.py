@@ -83,6 +83,11 @@ class Look:
         """A field with numbers. Raises: Rejected, naming near ones."""
         return self._column(name).field
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a field with numbers."""
+        column = self.table.find(name)
+        return column is not None and not column.field.tag and column.field.kind in _NUMBER
+
     def flagged(self, field: str) -> bool:
         """Whether flags stand beside a field."""
         return self.table.find(f"{field}_qc") is not None
@@ -115,6 +120,12 @@ class Look:
         )
         count, value = self.cursor.execute(statement, [start, *self._tag(station)]).fetchone()
         return int(count), None if value is None else float(value)
+
+    def count(self, start: int) -> int:
+        """The number of rows since `start`, of all stations."""
+        statement = sql("SELECT count(*) FROM {table} WHERE time >= make_timestamp_ns(?)", table=self.table.path)
+        (count,) = self.cursor.execute(statement, [start]).fetchone()
+        return int(count)
 
     def steps(self, station: str, start: int, end: int) -> Numbers:
         """The times of the last 200 rows. [ns]"""
