@@ -32,11 +32,13 @@ def send(options: argparse.Namespace) -> int:
         site = site_of(options)
         stations = wanted(site, options.station)
         states: Counter[str] = Counter()
+        before: tuple[str, ...] = ()
         way = Way(grafana, options.overwrite, options.dry_run)
         for step in push(way, site, _token(settings), stations):
             states[step.state] += 1
-            for line in _told(step, options.dry_run):
+            for line in _told(step, options.dry_run, step.lines == before):
                 print(line, flush=True)
+            before = step.lines or before
         print(_sum(states, grafana, options.dry_run))
         if options.share and not options.dry_run:
             states.update(_shared(grafana, stations or site.stations))
@@ -95,11 +97,14 @@ def _name(options: argparse.Namespace) -> str:
     return str(options.target)
 
 
-def _told(step: Step, dry: bool) -> Iterator[str]:
+def _told(step: Step, dry: bool, again: bool) -> Iterator[str]:
     """A step as lines: what is the same only in the sum, what changes in full when nothing is written."""
     if step.state == SAME:
         return
-    yield f"{step.state:<8}  {step.kind:<13}  {step.name}"
+    again = again and step.state == SILENT
+    yield f"{step.state:<8}  {step.kind:<13}  {step.name}{', for the same reason' if again else ''}"
+    if again:
+        return
     most = _LINES if dry or step.state in (REFUSED, SILENT) else 1 if step.state == KEPT else 0
     for line in step.lines[:most]:
         yield f"{'':<8}  {line}"
