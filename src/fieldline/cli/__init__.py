@@ -190,11 +190,15 @@ def _read_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--field", action="append", metavar="F", help="only this field; may be given several times")
     parser.add_argument("--start", metavar="T", help="from this time on (2021-06-25T10:50Z, or -3h: three hours ago)")
     parser.add_argument("--end", metavar="T", help="up to this time, itself excluded")
-    parser.add_argument("--every", metavar="WIDTH", help="one row for each window of this width, such as 10m, 1h or 1d")
+    parser.add_argument(
+        "--every",
+        metavar="WIDTH",
+        help="one row for each window of this width, such as 10m, 1h or 1d; then --start -6h begins with a whole one",
+    )
     parser.add_argument(
         "--agg",
         choices=("mean", "min", "max", "first", "last", "count", "sum"),
-        help="what a window becomes (default: mean)",
+        help="what a window becomes (default: mean; of a wind direction that of vectors)",
     )
     parser.add_argument("--format", choices=("csv", "json", "parquet"), default="csv", help="default: csv")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of printing")

@@ -5,32 +5,68 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, Rejected, UsageError
+from ..groups.windows import read_windows
+from ..outbox import SCHEMA, Queue
 from ..ports import FLAG_ENDS, Store
+from ..settings import Settings
+from ..sources.memory import Memory
 from .configured import load_settings
 from .show import table
 from .stores import open_store
-from .times import iso, moment, width
+from .times import iso, moment, whole, width
 
 
 def main(options: argparse.Namespace) -> int:
     """Print rows, or the measurements of a bucket, or the buckets."""
-    store = open_store(load_settings(options))
+    settings = load_settings(options)
+    store = open_store(settings)
     try:
         if options.bucket is None:
             print(_buckets(store))
         elif options.measurement is None:
             print(_measurements(store, options.bucket))
         else:
-            _rows(store, options)
+            _rows(store, options, settings.quality.aliases)
+    except Rejected as rejected:
+        raise _there(store, options.bucket) or rejected from rejected
     finally:
         store.close()
+    _tell_what_waits(settings)
     return 0
+
+
+def _there(store: Store, bucket: str | None) -> InputError | None:
+    """The error that says which buckets there are, if the one asked for is not among them."""
+    names = [] if bucket is None else list(store.buckets())
+    if not names or bucket in names:
+        return None
+    found = f"no bucket {bucket!r}"
+    return UsageError(
+        "fieldline read", found, f"one of: {', '.join(names)}", "Correct it; `fieldline read` lists them."
+    )
+
+
+def _tell_what_waits(settings: Settings) -> None:
+    """A word about rows that are not in the store yet."""
+    if settings.store != "influxdb":
+        return
+    memory = Memory(settings.home / "state.db", frozen=True, more=SCHEMA)
+    try:
+        waiting = Queue(memory.ledger).depth().rows
+    finally:
+        memory.close()
+    if waiting:
+        print(
+            f"{waiting:,} rows wait in the outbox and are not shown; send them: fieldline outbox send", file=sys.stderr
+        )
 
 
 def _buckets(store: Store) -> str:
@@ -53,21 +89,12 @@ def _measurements(store: Store, bucket: str) -> str:
     return table(("measurement", "field", "kind", "unit"), rows)
 
 
-def _rows(store: Store, options: argparse.Namespace) -> None:
+def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str]) -> None:
     if options.agg and not options.every:
         raise UsageError("--agg", "no --every", "the width of the windows", "Add for example --every 10m.")
     if options.format == "parquet" and options.out is None:
         raise UsageError("--format parquet", "no --out", "a file to write to", "Add for example --out rows.parquet.")
-    now = pd.Timestamp.now("UTC")
-    frame = store.read(
-        options.bucket,
-        options.measurement,
-        fields=options.field or (_measured(store, options) if options.every else None),
-        start=moment("--start", options.start, now),
-        end=moment("--end", options.end, now),
-        every=width("--every", options.every) if options.every else None,
-        agg=options.agg or "mean",
-    )
+    frame = _asked(store, options, aliases)
     if options.out is None:
         _write(frame, options.format, sys.stdout)
         return
@@ -76,6 +103,38 @@ def _rows(store: Store, options: argparse.Namespace) -> None:
     except OSError as error:
         found = error.strerror or str(error)
         raise InputError(str(options.out), found, "a file that can be written", "Name another with --out.") from error
+    print(f"{len(frame):,} rows written to {options.out}", file=sys.stderr)
+
+
+def _asked(store: Store, options: argparse.Namespace, aliases: Mapping[str, str]) -> pd.DataFrame:
+    """The rows or windows that were asked for."""
+    now = pd.Timestamp.now("UTC")
+    every = width("--every", options.every) if options.every else None
+    start, end = moment("--start", options.start, now), moment("--end", options.end, now)
+    if every is None:
+        return store.read(options.bucket, options.measurement, fields=options.field, start=start, end=end)
+    if start is not None and options.start.startswith("-"):
+        start = whole(start, every)
+    frame = read_windows(
+        store,
+        options.bucket,
+        options.measurement,
+        every=every,
+        agg=options.agg or "mean",
+        fields=options.field or _measured(store, options),
+        start=start,
+        end=end,
+        aliases=aliases,
+    )
+    if options.format == "parquet" or options.agg not in (None, "mean", "sum"):
+        return frame
+    numbers = [name for name, kind in frame.dtypes.items() if is_float_dtype(kind)]
+    return frame.assign(**{str(name): frame[name].map(_shortened) for name in numbers})
+
+
+def _shortened(value: float) -> float:
+    """With twelve digits: those behind them come from adding up, and no sensor has measured them."""
+    return float(f"{value:.12g}")
 
 
 def _measured(store: Store, options: argparse.Namespace) -> list[str] | None:

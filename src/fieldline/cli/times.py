@@ -40,6 +40,12 @@ def width(option: str, text: str) -> pd.Timedelta:
     return pd.Timedelta(milliseconds=milliseconds)
 
 
+def whole(time: pd.Timestamp, every: pd.Timedelta) -> pd.Timestamp:
+    """The start of the window that a time lies in; windows are counted from 1970-01-01 UTC."""
+    count = time.as_unit("ns").value
+    return pd.Timestamp(count - count % every.as_unit("ns").value, unit="ns", tz="UTC")
+
+
 def iso(time: pd.Timestamp) -> str:
     """A time as ISO 8601 with Z."""
     return time.isoformat().replace("+00:00", "Z")
