@@ -15,4 +15,4 @@ class Secret:
 
     # Grafana, only to send dashboards to it
     grafana_url = ""  # "https://yourname.grafana.net"
-    grafana_token = ""  # Grafana: Administration, Service accounts; role Editor
+    grafana_token = ""  # Grafana: Administration, Service accounts; role Admin (an Editor may not make data sources)
