@@ -3,6 +3,7 @@
 import csv
 import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,49 @@ def test_instruments_at_one_height_are_compared(station):
 
 def test_balances_have_the_parts_of_one_table(station):
     assert [one.name for one in titled(station, "Energy balance").series] == ["NETRAD", "H", "LE", "G"]
+
+
+def test_numbers_in_names_are_in_the_order_of_numbers():
+    layout = arrange([known("TC10", "TC2", "TC1", "TC02", unit="degC")])
+    assert [one.name for one in panels(layout, "lines")[0].series] == ["TC1", "TC02", "TC2", "TC10"]
+    stations = [known("Temp_2m", station=name) for name in ("st10", "st9", "st1")]
+    assert [table.station for table in arrange(stations).tables] == ["st1", "st9", "st10"]
+
+
+def two_paces(slow, *more):
+    """A tower every minute, and its daily statistics beside it."""
+    heights = [f"Temp_{height}m" for height in (46, 34, 15, 3)]
+    daily = [f"{name}_{word}" for name in heights for word in ("Avg", "Max", "Min")]
+    fast = replace(known(*heights, "Wind_speed_46m", "Wind_dir_46m"), interval=60.0)
+    return arrange([fast, replace(known(*daily, *more, measurement="slow"), interval=slow)])
+
+
+@pytest.mark.parametrize(
+    ("slow", "words"), [(86_400.0, "daily"), (3_600.0, "hourly"), (1_800.0, "every 30 min"), (600.0, None)]
+)
+def test_rows_much_further_apart_have_panels_of_their_own(slow, words):
+    layout = two_paces(slow)
+    orderly(layout)
+    titles = [panel.title for panel in panels(layout, "lines")]
+    assert (f"Air temperature, {words}" in titles) == (words is not None)
+    assert len(titled(layout, "Air temperature").series) == (8 if words is None else 4)
+    pairs = {table for panel in panels(layout, "pair") for table in {one.measurement for one in panel.series}}
+    assert pairs == {"fast"}
+
+
+def test_daily_values_have_no_course_of_a_day():
+    layout = two_paces(86_400.0, "Wind_speed_46m", "Wind_dir_46m", "RH_46m", "RH_34m", "RH_3m")
+    assert {one.measurement for kind in ("rose", "fingerprint", "profile") for panel in panels(layout, kind)
+            for one in panel.series} == {"fast"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "direction"),
+    [("Wind_dir_46m", "deg", True), ("WD_1_1_1", "", True), ("WindDir_D1_WVT", "Deg", True), ("WD", "V", False),
+     ("WindDir_SD1_WVT", "Deg", False), ("Wind_dir_Std", "deg", False), ("Solar_zenith", "deg", False)],
+)  # fmt: skip
+def test_directions_are_known_by_name_and_unit(name, unit, direction):
+    assert arrange([known(name, unit=unit)]).tables[0].fields[0].direction is direction
 
 
 def test_declared_limits_and_units_win_over_those_of_the_name():

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -11,10 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldline import Column, DataTable, between
+from fieldline.cli.serve import context_of
+from fieldline.groups import Known
 from fieldline.quality.flags import merge
 from fieldline.serve import pictures, rollup, states
+from fieldline.serve.layouts import Layouts
+from fieldline.settings import load
 from fieldline.sinks.embedded import Embedded
 from fieldline.sinks.looking import Wanted
+from fieldline.sources.memory import Memory
 from fieldline.tables import REGISTRY
 from loopback import ServerError
 from serving import serving
@@ -139,6 +145,55 @@ def test_a_field_that_is_suspect_is_hidden_only_when_asked(served):
     assert hidden["worst"] == shown["worst"]
 
 
+def toward(degrees):
+    """The direction of the sum of unit vectors; NaN without any. [deg]"""
+    angles = np.radians(degrees.dropna())
+    return np.degrees(np.arctan2(np.sin(angles).sum(), np.cos(angles).sum())) % 360 if len(angles) else np.nan
+
+
+@pytest.mark.parametrize("good", [0, 1])
+@pytest.mark.parametrize(("start", "end", "points"), [(0, 40, 1000), (0.3, 39.2, 300), (4.5, 6.5, 100), (0, 40, 50)])
+def test_a_direction_has_the_mean_of_its_vectors_and_no_band(breezy, start, end, points, good):
+    """By the store and by the roll-up, around north, with a value that is no direction."""
+    answer = breezy.json("/api/series", **around(start, end, field="Wind_dir_46m", points=points, good=good))
+    found, width = answer["fields"]["Wind_dir_46m"], answer["every_ms"]
+    assert set(found) == {"mean", "worst"}
+    values = breezy.frame["Wind_dir_46m"].where(breezy.frame["Wind_dir_46m"] >= 0)
+    if good:
+        values = values.where(~breezy.frame["Wind_dir_46m_qc"].isin([3, 4]))
+    window = (breezy.frame.index.as_unit("ns").asi8 // 10**6 - answer["time"][0]) // width
+    wanted = values.groupby(window).apply(toward).reindex(range(len(answer["time"]))).to_numpy(dtype=float)
+    means = numbers(found["mean"])
+    assert np.array_equal(np.isnan(means), np.isnan(wanted))
+    assert np.nanmax(np.abs((means - wanted + 180) % 360 - 180)) < 1e-3
+    assert np.nanmax(np.minimum(means, 360 - means)) < 60, "wind from the north became wind from the south"
+
+
+def test_a_fingerprint_of_a_direction_is_of_vectors(breezy):
+    words = around(0, 40, field="Wind_dir_46m")
+    values = np.array([numbers(day) for day in breezy.json("/api/fingerprint", **words)["values"]])
+    assert np.nanmax(np.minimum(values, 360 - values)) < 60
+
+
+def test_directions_that_cancel_out_have_no_mean():
+    angles = np.radians([[90, 270], [359, 1], [10, 20]])
+    found = pictures.toward(np.sin(angles).sum(axis=1), np.cos(angles).sum(axis=1), np.array([2, 2, 2]))
+    assert np.array_equal(found, [np.nan, 0, 15], equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def breezy(tmp_path_factory):
+    """A server of 40 days of wind from around north."""
+    frame, rng = tower(), np.random.default_rng(5)
+    frame["Wind_dir_46m"] = (rng.normal(0, 20, len(frame)) % 360).round(1)
+    frame["Wind_dir_46m_qc"] = rng.choice([1, 4], len(frame), p=[0.9, 0.1])
+    frame.loc[frame.index[1000:1100], "Wind_dir_46m"] = -9999.0
+    with serving(tmp_path_factory.mktemp("breezy"), tables=(), now=lambda: frame.index[-1]) as server:
+        server.store.write("field", "tower", frame, ("station",), {"Wind_dir_46m": "deg"})
+        server.frame = frame
+        yield server
+
+
 def test_a_day_that_is_written_anew_shows(tmp_path):
     """From memory too: through this process, and when somebody's own DuckDB wrote."""
     with serving(tmp_path, tables=()) as server:
@@ -195,7 +250,7 @@ def test_memory_and_store_agree_whatever_is_written_between(tmp_path_factory, wr
     store = Embedded(tmp_path_factory.mktemp("rollup") / "store.duckdb")
     store.create("field", None)
     kept = rollup.Rollup(store.path, most=300_000)
-    wanted = [Wanted("x", "all"), Wanted("x", "good"), Wanted("x", "flags"), Wanted("", "rows")]
+    wanted = [Wanted("x", part) for part in ("all", "good", "turns", "good turns", "flags")] + [Wanted("", "rows")]
     for minute, count, value in writes:
         index = pd.date_range(START + pd.Timedelta(minutes=7 * minute), periods=count, freq="7min").as_unit("ns")
         flags = np.resize([1, 3, 9, 4, 2], count)
@@ -263,6 +318,36 @@ def test_missing_rows_are_a_share_of_each_day(served):
     assert [share for day, share in shares.items() if day not in (FIRST + 5 * DAY, FIRST + 6 * DAY)] == [1.0] * 38
 
 
+def test_days_before_the_first_row_lack_nothing(served):
+    answer = served.json("/api/missing", **around(-10, 40))
+    assert answer["share"][:10] == [None] * 10 and answer["share"][10] == 1
+    early = served.json("/api/missing", **around(-10, -5))
+    assert set(early["share"]) == {None}
+    nowhere = served.json("/api/missing", **(around(0, 40) | {"station": "nowhere"}))
+    assert set(nowhere["share"]) == {None}
+
+
+def test_the_first_row_may_come_later(tmp_path):
+    """Older rows that are read afterwards make older days count."""
+    with serving(tmp_path, tables=(), now=lambda: START + pd.Timedelta("3D")) as server:
+        rows = tower(3)
+        server.store.write("field", "tower", rows.iloc[1440 * 2 :], ("station",))
+        assert server.json("/api/missing", **around(0, 3))["share"] == [None, None, 1]
+        server.store.write("field", "tower", rows.iloc[1440 : 1440 * 2 : 2], ("station",))
+        assert server.json("/api/missing", **around(0, 3))["share"] == [None, pytest.approx(0.5, abs=0.01), 1]
+
+
+@pytest.mark.parametrize(("minutes", "slots"), [(1, 96), (15, 96), (30, 48), (50, 24), (1440, 1)])
+def test_a_slot_of_a_fingerprint_is_as_long_as_rows_are_apart(tmp_path, minutes, slots):
+    index = pd.date_range(START, periods=20 * 1440 // minutes, freq=f"{minutes}min").as_unit("ns")
+    with serving(tmp_path, tables=()) as server:
+        server.store.write("field", "tower", pd.DataFrame({"x": 1.0, "station": "46m"}, index=index), ("station",))
+        answer = server.json("/api/fingerprint", **around(0, 20, field="x"))
+        assert answer["slots"] == slots
+        whole = [value for day in answer["values"][1:-1] for value in day]
+        assert whole.count(1) >= len(whole) * 0.95
+
+
 def test_a_rose_counts_every_row_once(served):
     answer = served.json("/api/rose", **around(0, 40, speed="Wind_speed_46m", direction="Wind_dir_46m"))
     speed, direction = served.frame["Wind_speed_46m"], served.frame["Wind_dir_46m"]
@@ -327,6 +412,67 @@ def test_the_layout_has_the_declared_units_limits_and_interval(tmp_path):
     assert not {"RECORD", "note", "station", "Temp_46m_qc"} & {one["name"] for one in table["fields"]}
     kinds = {panel["kind"] for group in layout["groups"] for panel in group["panels"]}
     assert {"lines", "pair", "rose", "fingerprint", "flags", "missing"} <= kinds
+
+
+def test_the_layout_is_made_once_until_something_is_written(tmp_path):
+    with serving(tmp_path, tables=()) as server:
+        server.store.write("field", "tower", tower(0.1), ("station",))
+        later = replace(server.context, now=lambda: pd.Timestamp.now("UTC") + pd.Timedelta("1min"))
+        read = []
+
+        def known():
+            read.append(server.store.catalogue()["field"]["tower"])
+            return [Known("field", "tower", "46m", read[-1])]
+
+        layouts = Layouts(later, known)
+        first = layouts.body(lambda bucket: True)
+        assert layouts.body(lambda bucket: True) is first and len(read) == 1
+        assert json.loads(layouts.body(lambda bucket: False))["groups"] == [] and len(read) == 1
+        server.store.write("field", "tower", tower(0.1), ("station",))
+        assert layouts.body(lambda bucket: True) is first and len(read) == 2, "the same tables give the same layout"
+        server.store.write("field", "tower", tower(0.1).assign(CO2_3m=400.0), ("station",))
+        assert "CO2_3m" in layouts.body(lambda bucket: True).decode()
+        soon = Layouts(server.context, known)
+        for _ in range(2):
+            count = len(read)
+            soon.body(lambda bucket: True)
+            assert len(read) == count + 1, "a file that was written just now may change without a new time"
+
+
+def test_heights_and_other_names_come_from_the_configuration(tmp_path):
+    text = """quality:
+  site:
+    heights: {TA_1_1_1: 46, Boden: -0.3}
+  aliases: {Boden: TS}
+"""
+    (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
+    own = context_of(load(tmp_path / "site.yaml", project=tmp_path), tmp_path, True)
+    with serving(tmp_path, tables=()) as server:
+        frame = tower(0.1)[["Temp_3m", "Battery_voltage", "station"]]
+        frame = frame.rename(columns={"Temp_3m": "TA_1_1_1", "Battery_voltage": "Boden"})
+        server.store.write("field", "tower", frame, ("station",))
+        context = replace(server.context, heights=own.heights, aliases=own.aliases)
+        known = [Known("field", "tower", "46m", server.store.fields("field", "tower"))]
+        told = json.loads(Layouts(context, lambda: known).body(lambda bucket: True))
+    places = {one["name"]: (one["height_m"], one["depth_m"]) for one in told["tables"][0]["fields"]}
+    assert places == {"TA_1_1_1": (46, None), "Boden": (None, 0.3)}
+
+
+def test_status_tells_what_was_set_aside_today(tmp_path):
+    """By runs that the store knows, and by those that still wait for it."""
+    now = START + pd.Timedelta("20h")
+    with serving(tmp_path, tables=(), now=lambda: now) as server:
+        assert server.json("/api/status")["run"] is None
+        memory = Memory(tmp_path / "state.db")
+        memory.keep_notes(began=now.isoformat())
+        memory.add_runs(now.value, [{"quarantined": 3, "job": "a"}])
+        memory.add_runs((now - pd.Timedelta("2D")).value, [{"quarantined": 50, "job": "a"}])
+        memory.close()
+        assert server.json("/api/status")["run"]["quarantined_today"] == 3
+        index = pd.DatetimeIndex([now - pd.Timedelta("2D"), now - pd.Timedelta("1h")]).as_unit("ns")
+        runs = pd.DataFrame({"quarantined": [70, 4], "job": "a"}, index=index)
+        server.store.write("field", "runs", runs, ("job",))
+        assert server.json("/api/status")["run"]["quarantined_today"] == 7
 
 
 def test_every_panel_of_the_layout_can_be_asked_for(served):

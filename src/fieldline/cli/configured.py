@@ -58,7 +58,7 @@ def checker(settings: Settings, project: Path, store: Store | None) -> Checker:
 
     own = settings.quality
     log = functools.cache(lambda: maintenance.load(Path(own.maintenance), project, settings.defaults.utc_offset))
-    site = own.site.model_dump(exclude_none=True)
+    site = own.site.model_dump(exclude_none=True, exclude={"heights"})
     return Checker(Rules(own.defaults, own.aliases, own.checks, site, functools.partial(_text, project)), log, store)
 
 

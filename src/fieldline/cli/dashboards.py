@@ -111,6 +111,7 @@ def site_of(options: argparse.Namespace) -> Site:
         own.longitude,
         _clock(tables, settings),
         _with_address(settings),
+        own.heights,
     )
     if not site.known:
         fix = "Load a file first (fieldline run), name a driver in a job, or try --demo."

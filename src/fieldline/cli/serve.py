@@ -65,6 +65,8 @@ def context_of(settings: Settings, project: Path, loopback: bool) -> Context:
         loopback=loopback,
         outbox=lambda: None,
         now=lambda: pd.Timestamp.now("UTC"),
+        aliases=settings.quality.aliases,
+        heights=settings.quality.site.heights,
     )
 
 

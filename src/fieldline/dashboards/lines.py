@@ -18,8 +18,8 @@ _SPANS = 2.5  # a line goes on over a gap of as many intervals; it is one row th
 
 def chosen(look: Look, one: Shown) -> str:
     """The function that a window of this field becomes: what people choose, where that means anything."""
-    if one.kind == "boolean" or one.sort.family == "WD":
-        return "last"  # a mean of directions around north points south
+    if one.kind == "boolean" or one.direction:
+        return "last"  # a mean of directions around north points south, and InfluxQL has none of vectors
     if one.sort.family == "P" and one.at.statistic != "extremes":
         return "sum"
     if one.sort.family in ("DIAG", "GRADE"):
@@ -39,7 +39,7 @@ def lines(shown: Panel, look: Look, section: str) -> Tile:
     defaults = _defaults(shown)
     if any(one.sort.family == "P" for one in series):
         defaults["custom"] |= {"drawStyle": "bars", "fillOpacity": 60}
-    elif all(one.sort.family == "WD" for one in series):
+    elif all(one.direction for one in series):
         defaults["custom"] |= {"drawStyle": "points", "pointSize": 3}
         defaults |= {"min": 0, "max": 360}
     built = panel(
@@ -139,13 +139,18 @@ def described(shown: Panel, look: Look, words: str = "") -> str:
     for one in shown.series:
         every = look.site.interval(one.table)
         where = f"{one.station} {one.measurement}".strip() + (f", every {width(every)}" if every else "")
-        how = {"$agg": "as chosen above (a mean, if nothing is)", "mean": "mean"}.get(
-            chosen(look, one), chosen(look, one)
-        )
-        parts.append(f"- {one.label}: `{one.name}` of {where}; each window: {how}{_judged(one)}")
+        parts.append(f"- {one.label}: `{one.name}` of {where}; each window: {_how(look, one)}{_judged(one)}")
     if shown.thresholds:
         parts.append("Dashed lines: limits of the checks; yellow: suspect beyond, red: fails beyond.")
     return "\n".join(parts)
+
+
+def _how(look: Look, one: Shown) -> str:
+    """What a window becomes, in words."""
+    if one.direction:
+        return "the last value, whatever is chosen above: a mean across north would point south"
+    function = chosen(look, one)
+    return "as chosen above (a mean, if nothing is)" if function == "$agg" else function
 
 
 def _judged(one: Shown) -> str:

@@ -25,7 +25,8 @@ class Site:
     known: what the store holds, or will hold. intervals: (bucket, measurement) -> seconds between rows, where no class
     says it. runs: the bucket that holds the measurement `runs`. outbox: whether rows wait on this machine for a server.
     apart: whether flags are kept in measurements of their own. buckets: bucket of a table -> that of the server.
-    latitude, longitude: degrees, None where they are not known. zone: the clock of the loggers.
+    latitude, longitude: degrees, None where they are not known. zone: the clock of the loggers. heights: of instruments
+    by the names of their fields, below the ground with a minus [m].
     """
 
     known: tuple[Known, ...]
@@ -41,6 +42,7 @@ class Site:
     longitude: float | None = None
     zone: str = "+00:00"
     grafana: Grafana = field(default_factory=Grafana)
+    heights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def stations(self) -> tuple[str, ...]:
@@ -54,8 +56,13 @@ class Site:
 
     def of(self, station: str) -> Layout:
         """What one station shows."""
-        mine = [one for one in self.known if one.station == station]
-        return arrange(mine, self.tables, aliases=self.aliases)
+        every = self.intervals
+        mine = [
+            replace(one, interval=every.get((one.bucket, one.measurement)))
+            for one in self.known
+            if one.station == station
+        ]
+        return arrange(mine, self.tables, self.heights, self.aliases)
 
     def bucket(self, name: str) -> str:
         """What the server calls a bucket."""

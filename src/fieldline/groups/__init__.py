@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ..tables import DataTable
 from .kinds import GROUPS, pretty
+from .levels import natural
 from .panels import MOST, Group, Kind, Panel, Threshold, groups
 from .shown import Known, Shown, declared, drawable, shown
 
@@ -40,7 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one station in a measurement. interval: as declared [s], None if nobody did."""
+    """The rows of one station in a measurement. interval: as declared, else as known [s]; None: neither."""
 
     bucket: str
     measurement: str
@@ -72,9 +73,9 @@ def arrange(
         aliases: as for quality.variables.base.
     """
     found = []
-    for one in sorted(known, key=lambda k: (k.bucket, k.measurement, k.station)):
+    for one in sorted(known, key=lambda k: (k.bucket, natural(k.measurement), natural(k.station))):
         fields = shown(one, tables, heights or {}, aliases)
         if fields:
-            interval = declared(tables, one.bucket, one.measurement).interval
+            interval = fields[0].interval
             found.append(Table(one.bucket, one.measurement, one.station, interval, tuple(fields)))
     return Layout(tuple(found), tuple(groups([field for table in found for field in table.fields])))

@@ -151,6 +151,11 @@ def sort(field: Field, at: Place, aliases: Mapping[str, str] | None = None) -> S
     return Sort(variable, family, title, group, known=False)
 
 
+def is_direction(kind: Sort, at: Place, unit: str) -> bool:
+    """Whether values go round: after 359 comes 0, and the mean of both is no south."""
+    return kind.family == "WD" and at.statistic in ("", "extremes") and clean(unit) in ("", "deg")
+
+
 def _fits(variable: str, pattern: str) -> bool:
     return variable.startswith(pattern[:-1]) if pattern.endswith("*") else variable == pattern
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ _METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _AT = re.compile(r"(?:^|_)(?:(\d+(?:\.\d+)?)-)?(\d+(?:\.\d+)?)(m|cm|mm)(?=_|$)")  # _46m, _7.5cm, _0-30cm
 _PLOT = re.compile(r"_(?:st|plot|pit)_?(\d{1,3})(?=_|$)", re.IGNORECASE)
 _REPLICATE = re.compile(r"_(?:(?:rep|r|sensor)_?)?(\d{1,2})(?=_|$)")
-_STATISTIC = re.compile(r"_(Avg|Smp|Med|Max|Min|Std|SD|Tot|SIGMA)$")
+_STATISTIC = re.compile(r"_(Avg|Smp|Med|Max|Min|Std|SD|Tot|SIGMA)(?:\d_WVT)?$")  # _SD1_WVT: of a wind vector
 _POSITION = re.compile(r"(?P<core>[A-Z][A-Z0-9_]*?)(?:_PI)?(?:_F)?_(\d+)_(\d+)_(\d+|A)$")  # AmeriFlux: _H_V_R
 _STATION = re.compile(r"(\d+(?:\.\d+)?)m")
+_DIGITS = re.compile(r"([0-9]+)")
 _SPREAD = {"Std": "spread", "SD": "spread", "SIGMA": "spread", "Max": "extremes", "Min": "extremes", "Tot": "total"}
 
 
@@ -38,6 +40,14 @@ class Place:
     def middle(self) -> float | None:
         """The level, or the middle of a range. [m]"""
         return self.metres if self.metres is None or self.top is None else (self.metres + self.top) / 2
+
+
+def natural(text: str) -> tuple[object, ...]:
+    """A key to sort names by as people count: TC1, TC2, TC10."""
+    parts = _DIGITS.split(text)
+    numbers = [part.lstrip("0") for part in parts[1::2]]
+    keys = itertools.zip_longest(parts[::2], ((len(number), number) for number in numbers), fillvalue=(0, ""))
+    return (tuple(itertools.chain.from_iterable(keys)), text)
 
 
 def place(name: str, station: str = "", heights: Mapping[str, float] | None = None) -> Place:

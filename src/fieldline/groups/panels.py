@@ -23,6 +23,8 @@ _ENERGY = ("NETRAD", "H", "LE", "G")
 _RANKS = {name: place for place, name in enumerate((*_RADIATION, *_ENERGY[1:]))}
 _APART = ("RADIATION", "ENERGY", "CARBON")  # what belongs together is what one table measured
 _NO_PAIRS = ("RADIATION", "P", "WD", "DIAG", "GRADE", "SAMPLES")
+_PACE = 12  # times as long between rows: a panel of its own, so that daily values are no dots among minutes
+_DAYS = 12 * 3600  # [s] tables with rows so far apart show no course of a day
 _STATISTICS = {"": "", "extremes": ", extremes", "spread": ", standard deviation", "total": ", totals"}
 
 
@@ -99,10 +101,35 @@ def _slug(text: str) -> str:
 
 
 def _lines(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
-    for title, unit, members in _families(fields):
+    """The quick tables of all families first, then what comes more slowly."""
+    paced = [(title, unit, *one) for title, unit, family in _families(fields) for one in _paces(family)]
+    for title, unit, members, pace in sorted(paced, key=lambda one: bool(one[3])):
         kind: Kind = "diagnostics" if members[0].sort.family in ("DIAG", "GRADE") else "lines"
         for part, words in _parts(sorted(members, key=_order)):
-            yield _panel(kind, f"{title}{words}", unit, part)
+            yield _panel(kind, f"{title}{words}{pace}", unit, part)
+
+
+def _paces(members: Sequence[Shown]) -> list[tuple[list[Shown], str]]:
+    """Members by how far apart their rows are, quickest first, and what the slower ones are called.
+
+    Those of which that is not known are taken for quick.
+    """
+    found: list[tuple[float, list[Shown]]] = []
+    for one in sorted(members, key=lambda one: one.interval or 0):
+        every = one.interval or 0
+        if found and (not found[-1][0] or every <= _PACE * found[-1][0]):
+            first = found[-1][0] or every
+            found[-1] = (first, [*found[-1][1], one])
+        else:
+            found.append((every, [one]))
+    return [(some, f", {_every(every)}" if number else "") for number, (every, some) in enumerate(found)]
+
+
+def _every(seconds: float) -> str:
+    """How often rows come, in words."""
+    known = {3600.0: "hourly", 86_400.0: "daily"}
+    size, unit = next((size, unit) for size, unit in ((3600, "h"), (60, "min"), (0, "s")) if seconds >= 2 * size)
+    return known.get(float(seconds)) or f"every {seconds / (size or 1):.4g} {unit}"
 
 
 def _families(fields: Sequence[Shown]) -> list[tuple[str, str, list[Shown]]]:
@@ -145,8 +172,8 @@ def _order(one: Shown) -> tuple[object, ...]:
     )
 
 
-def _key(one: Shown) -> tuple[str, ...]:
-    return (one.name, *one.table)
+def _key(one: Shown) -> tuple[object, ...]:
+    return (levels.natural(one.name), *one.table)
 
 
 def _parts(members: list[Shown]) -> list[tuple[list[Shown], str]]:
@@ -265,10 +292,18 @@ def _pairs(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
     """Two instruments at one level first, then neighbours from the top down."""
     for title, unit, members in _families(_means(fields)):
         if members[0].sort.family not in _NO_PAIRS and members[0].sort.known:
-            for pair in _neighbours(sorted(members, key=_order))[:_PAIRS]:
+            for pair in _quickest(_neighbours(sorted(members, key=_order)))[:_PAIRS]:
                 one, other = (each.label for each in _labelled(pair))
                 yield _panel("pair", f"{title}: {one} and {other}", unit, pair,
                              f"{one} minus {other}, and one against the other.")  # fmt: skip
+
+
+def _quickest(pairs: Sequence[tuple[Shown, Shown]]) -> list[tuple[Shown, Shown]]:
+    """Of each station only the pairs of that of its tables with pairs whose rows come quickest."""
+    best: dict[str, float] = {}
+    for one, _ in pairs:
+        best[one.station] = min(one.interval or 0, best.get(one.station, math.inf))
+    return [pair for pair in pairs if (pair[0].interval or 0) == best[pair[0].station]]
 
 
 def _neighbours(members: Sequence[Shown]) -> list[tuple[Shown, Shown]]:
@@ -312,13 +347,18 @@ def _means(fields: Iterable[Shown]) -> list[Shown]:
     return [one for one in fields if one.at.statistic == "" and one.kind != "boolean" and not _is_corrected(one)]
 
 
+def _hourly(fields: Iterable[Shown]) -> list[Shown]:
+    """Means of tables that show the course of a day."""
+    return [one for one in _means(fields) if (one.interval or 0) < _DAYS]
+
+
 def _is_corrected(one: Shown) -> bool:
     return one.name.endswith("_corrected")
 
 
 def _profiles(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
     for variable in _PROFILES:
-        for unit, members in _by_unit(one for one in _means(fields) if one.sort.variable == variable):
+        for unit, members in _by_unit(one for one in _hourly(fields) if one.sort.variable == variable):
             placed = _one_a_level(one for one in members if one.height is not None)
             if len(placed) >= 3:
                 yield _panel("profile", f"Profile of {_small(placed[0].sort.title)}", unit, placed[:MOST],
@@ -348,9 +388,9 @@ def _one_a_level(fields: Iterable[Shown]) -> list[Shown]:
 
 
 def _roses(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
-    means = _means(fields)
+    means = _hourly(fields)
     speeds = sorted((one for one in means if one.sort.family == "WS"), key=_order)
-    for direction in sorted((one for one in means if one.sort.family == "WD"), key=_order):
+    for direction in sorted((one for one in means if one.direction), key=_order):
         same = [one for one in speeds if one.table == direction.table]
         level = [one for one in same if one.at.metres == direction.at.metres] or same
         named = [one for one in level if one.at.core.removesuffix("_speed") == direction.at.core.removesuffix("_dir")]
@@ -374,9 +414,9 @@ def _depths(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
 def _prints(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
     """Date and time of day, for the uppermost sensor of quantities that have a daily course."""
     for variable in _DAILY:
-        mine = sorted((one for one in _means(fields) if one.sort.variable == variable), key=_order)
+        mine = sorted((one for one in _hourly(fields) if one.sort.variable == variable), key=_order)
         if mine:
-            top = mine[0]
+            top = min((one for one in mine if _level(one) == _level(mine[0])), key=lambda one: one.interval or 0)
             title = human(top.at.core) if top.sort.family in _APART else top.sort.title
             words = levels.words(top.at, top.sort.soil)
             yield _panel("fingerprint", f"{title} by date and hour{words and ', ' + words}", top.unit, [top],

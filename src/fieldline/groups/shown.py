@@ -9,7 +9,7 @@ from ..ports import OWN_ENDS, Field
 from ..quality import variables
 from ..tables import Column, DataTable
 from . import colours, levels
-from .kinds import Sort, clean, decimals, pretty, sort
+from .kinds import Sort, clean, decimals, is_direction, pretty, sort
 from .levels import Place
 
 Pair = tuple[float | None, float | None]
@@ -19,12 +19,16 @@ _CORRECTED = "_corrected"
 
 @dataclass(frozen=True)
 class Known:
-    """What a store knows of one station's rows in a measurement; station: '' where that is no tag."""
+    """What a store knows of one station's rows in a measurement.
+
+    station: '' where that is no tag. interval: between rows, where no class says it [s]; None: not known.
+    """
 
     bucket: str
     measurement: str
     station: str
     fields: Mapping[str, Field]
+    interval: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class Shown:
 
     unit: as fieldline spells it; `pretty` writes it for people. height, depth: above and below the ground [m]. limits,
     suspect: what the check `between` fails and suspects, None where it has no limit. flags: whether flags stand beside
-    it. dash: 1, 2, ... where another series of its panel has the same colour. kind: as in ports.Field.
+    it. dash: 1, 2, ... where another series of its panel has the same colour. kind: as in ports.Field. interval:
+    between the rows of its table [s]; None: not known.
     """
 
     bucket: str
@@ -51,6 +56,7 @@ class Shown:
     flags: bool = False
     dash: int = 0
     kind: str = "number"
+    interval: float | None = None
 
     @property
     def height(self) -> float | None:
@@ -61,6 +67,11 @@ class Shown:
     def depth(self) -> float | None:
         """Below the ground, if it is in the soil; of a range its middle. [m]"""
         return self.at.middle if self.sort.soil else None
+
+    @property
+    def direction(self) -> bool:
+        """Whether its values go round, as degrees from north do."""
+        return is_direction(self.sort, self.at, self.unit)
 
     @property
     def group(self) -> str:
@@ -132,7 +143,8 @@ def _one(
     kind = sort(plain, at, aliases)
     if kind.group in ("power", "logger") and levels.place(name).metres is None:
         at = replace(at, metres=None)  # the height of a tower's top is not where its battery is
-    limits, suspect = _limits(column, name, raw, aliases, says.interval)
+    interval = says.interval or known.interval
+    limits, suspect = _limits(column, name, raw, aliases, interval)
     label = levels.words(at, kind.soil) or human(at.core)
     found = Shown(
         *(known.bucket, known.measurement, known.station, one.name, clean(raw)),
@@ -145,6 +157,7 @@ def _one(
         suspect,
         f"{name}_qc" in known.fields,
         kind=one.kind,
+        interval=interval,
     )
     return replace(found, colour=_colour(found))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,8 @@ class Context:
     home: the folder of the state. store: each call opens, works and closes, so several threads may use it, and the
     driver writes meanwhile. tables: the declared tables of all drivers. zone: the station's clock. loopback: whether
     only this machine can connect; then reading needs no key as long as there are none. outbox: what waits for a remote
-    store, None where there is none. now: UTC. limits: what a request may cost.
+    store, None where there is none. now: UTC. limits: what a request may cost. aliases, heights: what the configuration
+    says of fields by their names, as for groups.arrange.
     """
 
     home: Path
@@ -34,3 +35,5 @@ class Context:
     outbox: Callable[[], Depth | None]
     now: Callable[[], pd.Timestamp]
     limits: Limits = field(default_factory=Limits)
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    heights: Mapping[str, float] = field(default_factory=dict, hash=False)

@@ -7,7 +7,7 @@ keep the lowest and highest value and the worst flag.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -16,16 +16,18 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
 from ..errors import Rejected
-from ..groups import Group, Known, Layout, Panel, Shown, Table, arrange, declared, drawable, levels
-from ..groups.kinds import sort
+from ..groups import Known, declared, drawable, levels
+from ..groups.kinds import is_direction, sort
 from ..ports import Field
-from ..sinks.looking import Look
+from ..sinks.looking import Look, Wanted
 from ..sources.memory import Memory
 from . import pictures
 from .context import Context
 from .keys import Access, authorize
+from .layouts import Layouts
 from .pictures import MILLI, SECOND, Asked
 from .replies import Json, shown, strict
 from .rollup import Heads, Rollup
@@ -103,6 +105,16 @@ class Desk:
         time = self.heads.newest(look).get(station)
         return None if time is None else time // MILLI
 
+    def midnight(self) -> int:
+        """When today began on the station's clock. [ns]"""
+        today = int(pictures.local(np.array([self.now()]), self.context.zone)[0]) // pictures.DAY
+        return pictures.midnights([today], self.context.zone)[0] * MILLI
+
+    def is_direction(self, field: Field) -> bool:
+        """Whether the values of a field go round."""
+        at = levels.place(field.name.removesuffix("_corrected"))
+        return is_direction(sort(field, at, self.context.aliases), at, field.unit)
+
     def now(self) -> int:
         """[ns]"""
         return int(self.context.now().as_unit("ns").value)
@@ -138,12 +150,14 @@ def router(context: Context) -> APIRouter:
 
 
 def _whole(routes: APIRouter, desk: Desk) -> None:
+    layouts = Layouts(desk.context, partial(known, desk))
+
     @routes.get("/api/layout")
-    def layout(request: Request) -> Json:
+    def layout(request: Request) -> Response:
         """Every table and field with label, unit, place and colour, and the panels that show them."""
         strict(request, ())
         access = authorize(desk.context, request, "read", None)
-        return Json(told_layout(arrange(known(desk, access), desk.context.tables), desk.context.zone))
+        return Response(layouts.body(lambda bucket: access.may("read", bucket)), media_type=Json.media_type)
 
     @routes.get("/api/status")
     def status(request: Request) -> Json:
@@ -155,95 +169,33 @@ def _whole(routes: APIRouter, desk: Desk) -> None:
             {
                 "now": desk.now() // MILLI,
                 "tables": list(_states(desk, access)),
-                "run": _run(desk.context),
+                "run": _run(desk, access),
                 "outbox": None if depth is None else asdict(depth),
             }
         )
 
 
-def known(desk: Desk, access: Access) -> list[Known]:
-    """The tables of the store that a request may see."""
+def known(desk: Desk) -> list[Known]:
+    """The tables of the store, each with its stations and how far apart their rows are."""
     found = []
     for bucket, measurements in desk.context.store.catalogue().items():
-        for measurement, fields in measurements.items() if access.may("read", bucket) else ():
+        for measurement, fields in measurements.items():
             if measurement != RUNS and drawable(fields):
-                stations = desk.ask(bucket, measurement, desk.heads.newest)
-                found += [Known(bucket, measurement, station, fields) for station in stations]
+                found += desk.ask(bucket, measurement, partial(_known_of, desk, fields))
     return found
 
 
-def told_layout(layout: Layout, zone: str) -> dict[str, Any]:
-    """A layout as JSON."""
-    return {
-        "zone": zone,
-        "stations": sorted({table.station for table in layout.tables if table.station}),
-        "tables": [_told_table(table) for table in layout.tables],
-        "groups": [_told_group(group) for group in layout.groups],
-    }
-
-
-def _told_table(table: Table) -> dict[str, Any]:
-    return {
-        "bucket": table.bucket,
-        "measurement": table.measurement,
-        "station": table.station,
-        "interval_s": table.interval,
-        "fields": [_told_field(one) for one in table.fields],
-    }
-
-
-def _told_field(one: Shown) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "unit": one.symbol,
-        "label": one.label,
-        "height_m": one.height,
-        "depth_m": one.depth,
-        "group": one.group,
-        "variable": one.sort.variable,
-        "colour": one.colour,
-        "decimals": one.decimals,
-        "limits": None if one.limits == (None, None) else list(one.limits),
-        "flags": one.flags,
-    }
-
-
-def _told_group(group: Group) -> dict[str, Any]:
-    return {"id": group.id, "title": group.title, "panels": [_told_panel(panel) for panel in group.panels]}
-
-
-def _told_panel(panel: Panel) -> dict[str, Any]:
-    return {
-        "id": panel.id,
-        "kind": panel.kind,
-        "title": panel.title,
-        "unit": panel.unit,
-        "description": panel.description,
-        "series": [_told_series(one) for one in panel.series],
-        "thresholds": [asdict(one) for one in panel.thresholds],
-    }
-
-
-def _told_series(one: Shown) -> dict[str, Any]:
-    return {
-        "bucket": one.bucket,
-        "measurement": one.measurement,
-        "station": one.station,
-        "field": one.name,
-        "label": one.label,
-        "colour": one.colour,
-        "dash": one.dash,
-        "variable": one.sort.variable,
-        "height_m": one.height,
-        "depth_m": one.depth,
-    }
+def _known_of(desk: Desk, fields: dict[str, Field], look: Look) -> list[Known]:
+    bucket, measurement = look.table.bucket, look.table.measurement
+    return [
+        Known(bucket, measurement, station, fields, interval_of(desk, look, station, newest))
+        for station, newest in desk.heads.newest(look).items()
+    ]
 
 
 def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
     """Each table's state."""
-    now = desk.now()
-    today = int(pictures.local(np.array([now]), desk.context.zone)[0]) // pictures.DAY
-    midnight = pictures.midnights([today], desk.context.zone)[0] * MILLI
+    now, midnight = desk.now(), desk.midnight()
     for bucket, measurements in desk.context.store.catalogue().items():
         for measurement, fields in measurements.items() if access.may("read", bucket) else ():
             if measurement != RUNS and drawable(fields):
@@ -293,14 +245,20 @@ def interval_of(desk: Desk, look: Look, station: str, newest: int | None) -> flo
     return None
 
 
-def _run(context: Context) -> dict[str, Any] | None:
-    """The last run of the driver; None before the first."""
-    path = context.home / "state.db"
+def _nanoseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * SECOND)
+
+
+def _run(desk: Desk, access: Access) -> dict[str, Any] | None:
+    """The last run of the driver, and how many rows were set aside today; None before the first."""
+    path = desk.context.home / "state.db"
     if not path.exists():
         return None
+    midnight = desk.midnight()
     memory = Memory(path, frozen=True)
     try:
         began, ended, status = (memory.note(name) for name in ("began", "ended", "status"))
+        aside = sum(int(row.get(_ASIDE) or 0) for time, row in memory.runs() if time >= midnight)
     finally:
         memory.close()
     if began is None:
@@ -310,9 +268,26 @@ def _run(context: Context) -> dict[str, Any] | None:
         "began": _milliseconds(began),
         "ended": _milliseconds(ended) if ended and over else None,
         "status": _STATUS.get(status or "", f"exit status {status}") if over else "running, or broken off",
+        "quarantined_today": aside + _aside(desk, access, midnight),
     }
 
 
+def _aside(desk: Desk, access: Access, midnight: int) -> int:
+    """How many rows runs have set aside since midnight, of those runs that the store tells about."""
+
+    def work(look: Look) -> int:
+        if not look.has(_ASIDE):
+            return 0
+        wanted = Wanted(_ASIDE, "all")
+        _, found = look.windows("", [wanted], midnight, midnight + 2 * pictures.DAY, pictures.DAY)
+        return int(np.nansum(found[wanted]["sum"]))
+
+    catalogue = desk.context.store.catalogue().items()
+    told = [bucket for bucket, measurements in catalogue if RUNS in measurements and access.may("read", bucket)]
+    return sum(desk.ask(bucket, RUNS, work) for bucket in told)
+
+
+_ASIDE = "quarantined"
 _STATUS = {"0": "done", "1": "failed", "2": "wrong configuration", "3": "done, some lines set aside"}
 
 
@@ -340,8 +315,9 @@ def _drawn(desk: Desk, request: Request, at: Span, more: tuple[str, ...], asked:
     """What `make` makes of fields that are there, with the station's newest time."""
 
     def work(look: Look) -> dict[str, Any]:
-        look.require(asked.fields)
-        return {**make(look, desk.rollup, asked), "newest": desk.newest(look, asked.station)}
+        turning = frozenset(name for name in asked.fields if desk.is_direction(look.field(name)))
+        made = make(look, desk.rollup, replace(asked, directions=turning))
+        return {**made, "newest": desk.newest(look, asked.station)}
 
     longest = DAILY if "points" not in more else LONGEST
     return Json(desk.look(request, at, ("field", *more), work, longest))
@@ -352,7 +328,8 @@ def _lines(routes: APIRouter, desk: Desk) -> None:
     def series(request: Request, at: At, field: Fields, points: Points = 1000, good: Good = 0) -> Json:
         """Rows as they are where they fit (every_ms 0), else windows that begin at `time`.
 
-        A window has the mean, the lowest and the highest value and the worst flag; without rows it is null.
+        A window has the mean, the lowest and the highest value and the worst flag; without rows it is null. Directions
+        have the mean of their vectors, and no lowest or highest value.
         """
         return _drawn(desk, request, at, ("points", "good"), _asked(at, field, points, good), pictures.series)
 
@@ -365,7 +342,7 @@ def _lines(routes: APIRouter, desk: Desk) -> None:
     def soil(request: Request, at: At, field: Fields, points: Points = 400, good: Good = 0) -> Json:
         """Means by depth and time; sensors that share a depth are averaged."""
         asked = _asked(at, field, points, good)
-        depths = {name: levels.place(name).middle for name in asked.fields}
+        depths = {name: levels.place(name, heights=desk.context.heights).middle for name in asked.fields}
         if bare := [name for name, depth in depths.items() if depth is None]:
             raise HTTPException(400, f"field: found {shown(bare[0])}, expected names with a depth such as _20cm")
         there = {name: depth for name, depth in depths.items() if depth is not None}
@@ -378,20 +355,26 @@ def _daily(routes: APIRouter, desk: Desk) -> None:
 
     @routes.get("/api/fingerprint")
     def fingerprint(request: Request, at: At, field: OneField, good: Good = 0) -> Json:
-        """Means by day and time of day on the station's clock; `days` are their midnights."""
-        make: Make = partial(pictures.fingerprint, zone=zone)
+        """Means by day and time of day on the station's clock; `days` are their midnights.
+
+        A slot is as long as the time between rows, at least 15 minutes; over more than 62 days half an hour.
+        """
+
+        def make(look: Look, rollup: Rollup, asked: Asked) -> dict[str, Any]:
+            step = _nanoseconds(interval_of(desk, look, asked.station, desk.heads.newest(look).get(asked.station)))
+            return pictures.fingerprint(look, rollup, asked, zone, step)
+
         return _drawn(desk, request, at, ("good",), _asked(at, [field], 1000, good), make)
 
     @routes.get("/api/missing")
     def missing(request: Request, at: At) -> Json:
-        """The share of the rows of each day that came; null where none could be expected."""
+        """The share of the rows of each day that came; null where none could be expected, as before the first."""
         asked = Asked(at.station, (), at.start * MILLI, at.end * MILLI, 1000)
 
         def work(look: Look) -> dict[str, Any]:
-            newest = desk.heads.newest(look).get(at.station)
+            first, newest = desk.heads.ends(look).get(at.station, (None, None))
             interval = interval_of(desk, look, at.station, newest)
-            step = None if interval is None else round(interval * SECOND)
-            made = pictures.missing(look, desk.rollup, asked, zone, step, desk.now())
+            made = pictures.missing(look, desk.rollup, asked, zone, _nanoseconds(interval), first, desk.now())
             return {**made, "interval_s": interval, "newest": None if newest is None else newest // MILLI}
 
         return Json(desk.look(request, at, (), work, DAILY))

@@ -56,7 +56,10 @@ def midnights(days: Sequence[int] | Numbers, zone: str) -> list[int]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request wants of one table: fields of a station between two times [ns UTC], so many points wide."""
+    """What a request wants of one table: fields of a station between two times [ns UTC], so many points wide.
+
+    good: without what a check failed or suspects. directions: the fields whose values go round.
+    """
 
     station: str
     fields: tuple[str, ...]
@@ -64,6 +67,13 @@ class Asked:
     end: int
     points: int
     good: bool = False
+    directions: frozenset[str] = frozenset()
+
+    def part(self, name: str) -> Part:
+        """What windows of a field are made of."""
+        if name in self.directions:
+            return "good turns" if self.good else "turns"
+        return "good" if self.good else "all"
 
 
 @dataclass(frozen=True)
@@ -100,9 +110,8 @@ def series(look: Look, rollup: Rollup, asked: Asked) -> dict[str, Any]:
     if look.fits(asked.station, asked.start, asked.end, asked.points):
         times, fields = look.rows(asked.station, asked.fields, asked.start, asked.end)
         return _as_rows(times, {name: _only_good(rows) if asked.good else rows for name, rows in fields.items()})
-    part: Part = "good" if asked.good else "all"
     flagged = [name for name in asked.fields if look.flagged(name)]
-    wanted = [Wanted(name, part) for name in asked.fields] + [Wanted(name, "flags") for name in flagged]
+    wanted = [Wanted(name, asked.part(name)) for name in asked.fields] + [Wanted(name, "flags") for name in flagged]
     every = width(asked.start, asked.end, asked.points)
     made = windows(look, rollup, asked.station, [*wanted, Wanted("", "rows")], (asked.start, asked.end), every)
     return {
@@ -110,7 +119,7 @@ def series(look: Look, rollup: Rollup, asked: Asked) -> dict[str, Any]:
         "time": made.starts // MILLI,
         "fields": {
             name: {
-                **_means(made.parts[Wanted(name, part)]),
+                **_means(made.parts[Wanted(name, asked.part(name))]),
                 **({"worst": _nulled(made.parts[Wanted(name, "flags")]["worst"])} if name in flagged else {}),
             }
             for name in asked.fields
@@ -120,11 +129,20 @@ def series(look: Look, rollup: Rollup, asked: Asked) -> dict[str, Any]:
 
 
 def _means(parts: Mapping[str, Numbers]) -> dict[str, Numbers]:
+    """The mean of each window with its lowest and highest value, which directions have not."""
+    if "sine" in parts:
+        return {"mean": toward(parts["sine"], parts["cosine"], parts["count"])}
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = parts["sum"] / parts["count"]
     # Shorter on the wire: a mean of values with some decimals needs no sixteen digits.
     size = np.nanmax(np.abs(mean)) if np.isfinite(mean).any() else 0.0
     return {"mean": np.round(mean, 6) if size >= 1 else mean, "min": parts["low"], "max": parts["high"]}
+
+
+def toward(sine: Numbers, cosine: Numbers, count: Numbers) -> Numbers:
+    """The mean direction by sums of sines and cosines; NaN where they cancel out, as 90 and 270 do. [deg, below 360]"""
+    angle = np.round(np.degrees(np.arctan2(sine, cosine)) % 360, 4) % 360
+    return np.where(np.hypot(sine, cosine) > 1e-6 * count, angle, np.nan)
 
 
 def _nulled(flags: Numbers) -> list[int | None]:
@@ -181,30 +199,42 @@ def _runs(starts: Numbers, ends: Numbers, worst: Numbers, bits: Numbers, gap: fl
     ]
 
 
-def fingerprint(look: Look, rollup: Rollup, asked: Asked, zone: str) -> dict[str, Any]:
-    """Means by day and time of day on the station's clock."""
-    every = BASE if asked.end - asked.start <= 62 * DAY else 2 * BASE
-    part: Part = "good" if asked.good else "all"
-    one = Wanted(asked.fields[0], part)
-    made = windows(look, rollup, asked.station, [one], (asked.start, asked.end), every)
-    slots = DAY // every
+def fingerprint(look: Look, rollup: Rollup, asked: Asked, zone: str, interval: int | None = None) -> dict[str, Any]:
+    """Means by day and time of day on the station's clock.
+
+    Args:
+        interval: between rows: slots are at least as long [ns]; None: not known.
+    """
+    one = Wanted(asked.fields[0], asked.part(asked.fields[0]))
+    made = windows(look, rollup, asked.station, [one], (asked.start, asked.end), BASE)
+    slot = slot_of(interval, asked.end - asked.start)
     at = local(made.starts, zone)
-    days, slot = at // DAY, at % DAY // every
+    days, places = at // DAY, at % DAY // slot
     first = int(days[0])
     count = int(days[-1]) - first + 1
-    total, number = np.zeros((count, slots)), np.zeros((count, slots))
-    np.add.at(total, (days - first, slot), np.nan_to_num(made.parts[one]["sum"]))
-    np.add.at(number, (days - first, slot), made.parts[one]["count"])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = total / number  # twice an hour in autumn is the mean of both
-    return {"days": midnights(range(first, first + count), zone), "slots": slots, "values": np.round(values, 6)}
+    totals = {}
+    for name, values in made.parts[one].items():
+        totals[name] = np.zeros((count, DAY // slot))
+        np.add.at(totals[name], (days - first, places), np.nan_to_num(values))  # in autumn an hour comes twice
+    mean = _means({**totals, "low": totals["count"], "high": totals["count"]})["mean"]
+    return {"days": midnights(range(first, first + count), zone), "slots": DAY // slot, "values": mean}
 
 
-def missing(look: Look, rollup: Rollup, asked: Asked, zone: str, interval: int | None, now: int) -> dict[str, Any]:
-    """The share of the rows of each day that came, from the day of the first row on.
+def slot_of(interval: int | None, span: int) -> int:
+    """How long the slots of a day are: as rows are apart, but 15 minutes at least, over months half an hour. [ns]"""
+    least = max(interval or 0, BASE if span <= 62 * DAY else 2 * BASE)
+    return next((one for one in WIDTHS if one >= least and one % BASE == 0 and DAY % one == 0), DAY)
+
+
+def missing(
+    look: Look, rollup: Rollup, asked: Asked, zone: str, interval: int | None, first_row: int | None, now: int
+) -> dict[str, Any]:
+    """The share of the rows of each day that came, from the first row on; NaN before. A table that fell silent lacks
+    its rows until now, since nobody says whether it was given up.
 
     Args:
         interval: between rows [ns]; None: not known.
+        first_row: of the station, whatever is asked for [ns]; None: it has none.
         now: of today only what is past counts. [ns]
     """
     rows = Wanted("", "rows")
@@ -213,7 +243,8 @@ def missing(look: Look, rollup: Rollup, asked: Asked, zone: str, interval: int |
     first, last = int(days[0]), int(days[-1])
     counts = np.bincount(days - first, weights=made.parts[rows]["rows"], minlength=last - first + 1)
     begins = np.array(midnights(range(first, last + 2), zone), dtype=np.int64) * MILLI
-    opened = np.clip(begins, made.starts[0], min(now, int(made.starts[-1]) + BASE))
+    stop = min(now, int(made.starts[-1]) + BASE)
+    opened = np.clip(begins, min(stop, max(stop if first_row is None else first_row, int(made.starts[0]))), stop)
     expected = (opened[1:] - opened[:-1]) / (interval or np.inf)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(expected >= 0.5, np.minimum(1.0, counts / expected), np.nan)

@@ -59,7 +59,7 @@ def _merged(name: str, rows: Numbers) -> Numbers:
         return np.asarray(BY_RANK[_RANK[rows].max(axis=1)])
     if name == "bits":
         return np.asarray(np.bitwise_or.reduce(rows, axis=1))
-    if name == "sum":
+    if name in ("sum", "sine", "cosine"):
         return np.where(np.isnan(rows).all(axis=1), np.nan, np.nansum(rows, axis=1))
     return np.asarray(rows.sum(axis=1))
 
@@ -215,15 +215,19 @@ def _size(block: _Block) -> int:
 
 
 class Heads:
-    """The newest time of each station of each measurement; safe to use from several threads."""
+    """The first and the newest time of each station of each measurement; safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
         self._follower, self._lock = Follower(path), threading.Lock()
-        self._known: dict[tuple[str, str], dict[str, int]] = {}
+        self._known: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
         self._touched: dict[tuple[str, str], int] = {}
 
     def newest(self, look: Look) -> dict[str, int]:
         """Stations and their newest time. [ns]"""
+        return {station: newest for station, (_, newest) in self.ends(look).items()}
+
+    def ends(self, look: Look) -> dict[str, tuple[int, int]]:
+        """Stations with their first and their newest time. [ns]"""
         table = (look.table.bucket, look.table.measurement)
         with self._lock:
             self._follow(look)
@@ -231,8 +235,9 @@ class Heads:
                 self._known[table] = look.stations()
             elif table in self._touched:
                 known = self._known[table]
-                for station, time in look.stations(self._touched[table]).items():
-                    known[station] = max(time, known.get(station, time))
+                for station, (first, last) in look.stations(self._touched[table]).items():
+                    before = known.get(station, (first, last))
+                    known[station] = (min(first, before[0]), max(last, before[1]))
             self._touched.pop(table, None)
             return dict(sorted(self._known[table].items()))
 

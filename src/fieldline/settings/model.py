@@ -219,11 +219,14 @@ Parameters = Annotated[dict[str, object] | Literal[False], BeforeValidator(_plai
 
 
 class Site(Section):
-    """Where the station stands, for checks against the sun."""
+    """Where the station stands, for checks against the sun; and where its instruments are, for the page."""
 
     latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, north positive")
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, east positive")
     altitude: float = Field(default=0.0, ge=-450, le=9000, description="above the sea [m]")
+    heights: dict[str, Annotated[float, Field(ge=-1000, le=1000)]] = Field(
+        default={}, description="field -> above the ground [m], below with a minus, where its name does not tell"
+    )
 
 
 class Quality(Section):

@@ -42,10 +42,11 @@ function card(table) {
 }
 
 function runCard(run) {
-  const good = /^(done|running)/.test(run.status);
+  const good = /^(done|running)/.test(run.status) && !run.quarantined_today;
   return el("div.card", { "data-state": good ? "good" : "late" },
     el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: "last run" })),
-    el("div.state", {}, el("span.word", { text: String(run.status ?? "unknown") }), run.ended ? el("span.age", { "data-newest": run.ended, title: momentOf(run.ended), text: ago(run.ended) }) : null));
+    el("div.state", {}, el("span.word", { text: String(run.status ?? "unknown") }), run.ended ? el("span.age", { "data-newest": run.ended, title: momentOf(run.ended), text: ago(run.ended) }) : null),
+    el("div.soft", { text: run.quarantined_today ? `${count(run.quarantined_today, "row")} set aside today` : "no row set aside today" }));
 }
 
 function outboxCard(outbox) {

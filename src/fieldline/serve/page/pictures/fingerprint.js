@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 import { dayOf, momentOf } from "../clock.js";
-import { fieldOf, intervalOf, onlyGood } from "../data.js";
+import { fieldOf, onlyGood } from "../data.js";
 import { el, put, sharpen } from "../dom.js";
 import { cursor, hear, point } from "../hub.js";
 import { colour } from "../look.js";
@@ -56,7 +56,6 @@ export function make(box, panel) {
       const first = answer.values.findIndex((day) => day.some((value) => value !== null)); // no empty weeks before the first rows
       answer.days.splice(0, Math.max(first, 0));
       answer.values.splice(0, Math.max(first, 0));
-      widen(answer, intervalOf(series));
       range = spread(answer.values);
       got = range && answer;
       if (got) { bar.fill(range, decimals, in_); draw(); }
@@ -67,17 +66,6 @@ export function make(box, panel) {
     },
     rescale() {}, resize: draw, restyle: draw, close: deaf,
   };
-}
-
-/** Slots that are as long as the time between rows, where they are shorter: else every other one is empty. */
-function widen(answer, interval) {
-  const times = Math.round((interval * answer.slots) / DAY);
-  if (times < 2 || answer.slots % times) return;
-  answer.slots /= times;
-  answer.values = answer.values.map((day) => Array.from({ length: answer.slots }, (_, slot) => {
-    const some = day.slice(slot * times, (slot + 1) * times).filter((value) => value !== null);
-    return some.length ? some.reduce((sum, value) => sum + value, 0) / some.length : null;
-  }));
 }
 
 function axes(pen, { days, slots }, wide, tall) {
