@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from . import delivery, encoding, growth, quality, reading, runs
+from . import delivery, encoding, growth, quality, reading, runs, serving
 from .common import FULL, PROJECT, QUICK, Figure, Sizes
 
 BEGIN, END = "<!-- benchmarks: begin, generated -->", "<!-- benchmarks: end -->"
@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[Callable[[Path, Sizes], list[Figure]], ...]] = {
     "store": growth.PARTS,
     "quality": quality.PARTS,
     "delivery": delivery.PARTS,
+    "serving": serving.PARTS,
 }
 
 
