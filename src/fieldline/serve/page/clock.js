@@ -2,7 +2,7 @@
 
 import { state } from "./state.js";
 
-const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR, YEAR = 365.25 * DAY;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** Steps between the labels of an axis [ms]; from 28 days on they are months. */
@@ -101,8 +101,9 @@ export function labels(times, step) {
   });
 }
 
-/** "5 s", "3 min", "2 h", "4 d": how long something lasts [ms]; with one decimal where `exact` and it is not whole. */
+/** "5 s", "3 min", "2 h", "4 d", "1.5 y": how long something lasts [ms]; with one decimal where `exact` and it is not whole. */
 export function span(length, exact = false) {
+  if (Math.abs(length) > 400 * DAY) return `${(length / YEAR).toFixed(1)} y`;
   const [size, name] = [[90 * SECOND, SECOND, "s"], [90 * MINUTE, MINUTE, "min"], [48 * HOUR, HOUR, "h"]].find(([below]) => Math.abs(length) < below)?.slice(1) ?? [DAY, "d"];
   return `${exact ? Number((length / size).toFixed(1)) : Math.round(length / size)} ${name}`;
 }

@@ -4,13 +4,14 @@ import { ask } from "./api.js";
 import { state } from "./state.js";
 import { bad } from "./words.js";
 
+const RADIANS = Math.PI / 180;
 const intervals = new Map();
 const fields = new Map();
 
 /** Remember what the layout says of tables and fields. */
 export function know(layout) {
   for (const table of layout.tables) {
-    intervals.set(tableOf(table), (table.interval_s ?? 0) * 1000);
+    if (table.interval_s || !intervals.has(tableOf(table))) intervals.set(tableOf(table), (table.interval_s ?? 0) * 1000);
     for (const field of table.fields) fields.set(keyOf({ ...table, field: field.name }), field);
   }
 }
@@ -52,16 +53,36 @@ export function byTable(series) {
  * @param {{start: number, end: number}} range [ms]
  * @param {number} points how many times there is room for
  * @returns {Promise<{time: number[], every: number, step: number, rows: number, newest: number|null,
- *   columns: Map<string, {mean: number[], min?: number[], max?: number[], worst?: number[]}>}>}
+ *   columns: Map<string, {mean: number[], min?: number[], max?: number[], worst?: number[], inside: [number, number]}>}>}
+ *   `range`: the range asked for; `windows`: the length of the windows of each series, 0 where they are rows;
+ *   `inside`: the places of the first time in the range and of the first after it; what is outside of them is for drawing only
  */
 export async function load(series, range, points, signal) {
   const parts = await Promise.all(byTable(series).map((some) => part(some, range, points, signal)));
   const newest = Math.max(...parts.map(({ newest: time }) => time ?? -Infinity));
+  const found = parts.length === 1 ? parts[0] : joined(parts);
+  for (const { columns, every } of parts) {
+    for (const key of columns.keys()) found.columns.get(key).inside = placesIn(found.time, range, every);
+  }
   return {
-    ...(parts.length === 1 ? parts[0] : joined(parts)),
+    ...found, range,
+    windows: new Map(parts.flatMap(({ columns, every }) => [...columns.keys()].map((key) => [key, every]))),
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
     newest: Number.isFinite(newest) ? newest : null,
   };
+}
+
+/** The places of the times in a range; a window counts where its middle is. */
+export function placesIn(time, { start, end }, every) {
+  const before = (moment) => {
+    let low = 0, high = time.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (time[middle] < moment - every / 2) low = middle + 1; else high = middle;
+    }
+    return low;
+  };
+  return [before(start), before(end)];
 }
 
 async function part(series, range, points, signal) {
@@ -138,10 +159,10 @@ export function nearest(times, time) {
   return Math.abs(times[high] - time) < Math.abs(times[low] - time) ? high : low;
 }
 
-/** The place of the value nearest to `time`, at most `reach` [ms] away; -1 when there is none. */
-export function valueAt(times, values, time, reach) {
-  const place = nearest(times, time);
-  const there = (i) => i >= 0 && i < times.length && Math.abs(times[i] - time) <= reach;
+/** The place of the value nearest to `time`, at most `reach` [ms] away and within some places; -1 when there is none. */
+export function valueAt(times, values, time, reach, [from, to] = [0, times.length]) {
+  const place = Math.min(Math.max(nearest(times, time), from), to - 1);
+  const there = (i) => i >= from && i < to && Math.abs(times[i] - time) <= reach;
   for (let away = 0; there(place - away) || there(place + away); away++) {
     const hits = [place - away, place + away].filter((i) => there(i) && values[i] !== null && values[i] !== undefined);
     if (hits.length) return hits.reduce((a, b) => (Math.abs(times[a] - time) <= Math.abs(times[b] - time) ? a : b));
@@ -149,30 +170,34 @@ export function valueAt(times, values, time, reach) {
   return -1;
 }
 
-/** The place of the last value; -1 when there is none. */
-export function lastOf(values) {
-  for (let i = values.length - 1; i >= 0; i--) if (values[i] !== null && values[i] !== undefined) return i;
+/** The place of the last value of a column within its range; -1 when there is none. */
+export function lastOf({ mean: values, inside: [from, to] = [0, values.length] }) {
+  for (let i = to - 1; i >= from; i--) if (values[i] !== null && values[i] !== undefined) return i;
   return -1;
 }
 
 /**
- * Smallest, mean, largest and last value of a column, and the share of its times with a bad flag; these do not count for
- * the first three, unless flags are of no interest.
+ * Smallest, mean, largest and last value of a column within its range, and the share of its times with a bad flag; these do not count for
+ * the first three, unless flags are of no interest. Directions go round: their mean is that of vectors, and none is smallest.
  */
-export function statistics(column) {
-  let low = Infinity, high = -Infinity, sum = 0, n = 0, there = 0, wrong = 0;
-  const { mean, min = mean, max = mean, worst } = column;
-  for (let i = 0; i < mean.length; i++) {
+export function statistics(column, direction = false) {
+  let low = Infinity, high = -Infinity, sum = 0, east = 0, north = 0, n = 0, there = 0, wrong = 0;
+  const { mean, min = mean, max = mean, worst, inside: [from, to] = [0, mean.length] } = column;
+  for (let i = from; i < to; i++) {
     if (mean[i] === null || mean[i] === undefined) continue;
     there += 1;
     if (bad(worst?.[i])) wrong += 1;
     if (bad(worst?.[i]) && state.flags !== "none") continue;
     n += 1;
     sum += mean[i];
+    east += Math.sin(mean[i] * RADIANS);
+    north += Math.cos(mean[i] * RADIANS);
     low = Math.min(low, min[i] ?? mean[i]);
     high = Math.max(high, max[i] ?? mean[i]);
   }
-  const last = lastOf(mean);
-  const some = n ? { low, high, mean: sum / n } : { low: null, high: null, mean: null };
+  const last = lastOf(column);
+  let some = { low: null, high: null, mean: null };
+  if (n && direction) some.mean = Math.hypot(east, north) > 1e-6 * n ? (Math.atan2(east, north) / RADIANS + 360) % 360 : null;
+  else if (n) some = { low, high, mean: sum / n };
   return { ...some, n: there, last: mean[last], place: last, bad: there ? wrong / there : 0 };
 }

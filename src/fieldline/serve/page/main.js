@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { momentOf, stationZone } from "./clock.js";
 import { know, learn } from "./data.js";
 import { el, put } from "./dom.js";
-import { layout } from "./first.js";
+import { layout, status as firstStatus } from "./first.js";
 import { hear } from "./hub.js";
 import { listen } from "./live.js";
 import { dress } from "./look.js";
@@ -21,7 +21,8 @@ let shape = "", laidOut = 0;
 async function open() {
   dress();
   try {
-    begin(await layout);
+    const [found, answer] = await Promise.all([layout, firstStatus]);
+    begin(found, answer);
   } catch (error) {
     put(main, el("div.notice", {}, el("p", { text: error.message }), el("button", { type: "button", text: "Try again", onclick: () => location.reload() })));
     return;
@@ -31,9 +32,11 @@ async function open() {
   setInterval(() => { if (state.last !== null && now() - lastCame > 30_000) follow(new Set(), true); }, 10_000); // time passes without rows too
 }
 
-function begin(found) {
+function begin(found, answer) {
   stationZone(found.zone);
   know(found);
+  // before the first question: how far apart rows are where the layout does not know it, and what time it is
+  if (answer) { serverTime(answer.now); learn(answer); }
   shape = JSON.stringify(found);
   laidOut = now();
   document.title = status.title(found);
@@ -44,7 +47,7 @@ function begin(found) {
   else put(main, el("div.notice.welcome", {}, el("h2", { text: "No rows yet" }),
     el("p", { text: "This page fills as soon as the store has rows. Let fieldline read the files of your logger:" }),
     el("pre", { text: "fieldline run" }), el("p", { text: "To see it at work without a logger: `python3 quickstart.py demo` makes a simulated tower." })));
-  news();
+  news(answer);
 }
 
 let lastCame = 0, asking = false, missed = false;

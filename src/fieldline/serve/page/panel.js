@@ -1,7 +1,7 @@
 /** The frame of one picture: its title, what can be done with it, and words when there is nothing to see. */
 
 import { addressOf } from "./api.js";
-import { byTable } from "./data.js";
+import { byTable, fieldOf } from "./data.js";
 import { el, put } from "./dom.js";
 import { look, state, toggle, view } from "./state.js";
 import { momentOf, span } from "./clock.js";
@@ -57,20 +57,22 @@ export class Panel {
     ];
   }
 
-  /** Links to what is shown: one for each table that it comes from. */
+  /** Links to what is shown, one for each table that it comes from: every row, bad ones too, with what the checks said of it. */
   downloads() {
     const tables = byTable(this.panel.series), links = [];
     for (const series of tables) {
       const { bucket, measurement } = series[0];
       const words = {
-        bucket, measurement, field: [...new Set(series.map(({ field }) => field))],
+        bucket, measurement, field: [...new Set(series.flatMap(withFlags))],
         start: new Date(view.start).toISOString(), end: new Date(view.end).toISOString(),
       };
+      const title = series.some((one) => fieldOf(one).flags) ? "All rows, with flags" : "All rows";
       const which = tables.length > 1 ? ` ${measurement}` : "";
       for (const [format, name] of [["csv", "CSV"], ["parquet", "Parquet"]]) {
-        links.push(el("a", { href: addressOf("/api/export", { ...words, format }), download: true, text: `Download${which} as ${name}` }));
+        links.push(el("a", { href: addressOf("/api/export", { ...words, format }), download: true, text: `Download${which} as ${name}`, title }));
       }
     }
+    if (links.length) links.push(el("p.soft", { text: `${tables.flat().some((one) => fieldOf(one).flags) ? "all rows, with flags" : "all rows"}` }));
     return links;
   }
 
@@ -108,7 +110,7 @@ export class Panel {
   tell(summary) {
     this.root.dataset.loaded = String(Number(this.root.dataset.loaded ?? 0) + 1);
     this.how.textContent = summary.how ?? "";
-    this.words.textContent = summary.words;
+    this.words.textContent = summary.empty ? `${this.panel.title}: no rows in this range.` : summary.words;
     this.body.firstElementChild?.parentElement.querySelector(".chart")?.setAttribute("aria-describedby", this.words.id);
     this.body.hidden = summary.empty;
     this.note.hidden = !summary.empty;
@@ -123,7 +125,7 @@ export class Panel {
     const away = now() - newest;
     return [
       el("p", { text: `${range} The newest one is of ${momentOf(newest)}${away > 0 ? `, ${span(away)} ago` : ""}.` }),
-      el("button", { type: "button", text: "Go there", onclick: () => look({ from: newest - 2 * half, to: newest + 1000 }) }),
+      el("button.there", { type: "button", text: "Go there", onclick: () => look({ from: newest - 2 * half, to: newest + 1000 }) }),
     ];
   }
 
@@ -138,6 +140,9 @@ export class Panel {
     this.picture?.close();
   }
 }
+
+/** The field of a series, and the field with its flags where it has some. */
+const withFlags = (one) => (fieldOf(one).flags ? [one.field, `${one.field}_qc`] : [one.field]);
 
 /** Lists of texts as a table; the first is the head. */
 export function tableOf([head, ...rows]) {

@@ -7,7 +7,7 @@ const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 /** The ranges that a button has: the name in the address, the words, the length [ms]. */
 export const RANGES = [
   ["3h", "3 h", 3 * HOUR], ["12h", "12 h", 12 * HOUR], ["1d", "1 d", DAY], ["3d", "3 d", 3 * DAY],
-  ["1w", "1 w", 7 * DAY], ["1m", "1 m", 30 * DAY], ["1y", "1 y", 365 * DAY],
+  ["1w", "1 w", 7 * DAY], ["1m", "30 d", 30 * DAY], ["1y", "1 y", 365 * DAY],
 ];
 const LENGTH = new Map(RANGES.map(([name, , length]) => [name, length]));
 const SHORTEST = 10_000, LONGEST = 20 * 365 * DAY;
@@ -73,6 +73,9 @@ export function write(shown) {
   return `#${words}`;
 }
 
+// the first view is a step like the others; an address that somebody typed is none
+if (!Number.isInteger(history.state?.depth)) history.replaceState({ depth: 0 }, "", location.href);
+
 /** Change something that needs no step back: theme, zone, flags, folded groups. */
 export function change(what) {
   state = { ...state, ...what };
@@ -119,8 +122,15 @@ export function shift(part) {
 for (const event of ["popstate", "hashchange"]) {
   addEventListener(event, () => {
     if (write(state) === location.hash || (write(state) === "#" && location.hash === "")) return;
-    if (event === "hashchange" && !looksLikeState(location.hash)) return;
-    state = read(location.hash);
+    if (!looksLikeState(location.hash)) return;
+    const there = read(location.hash);
+    if (Number.isInteger(history.state?.depth)) { // a step of ours: back to the range, and the clock and the rest stay as they are
+      state = { ...state, last: there.last, from: there.from, to: there.to };
+      history.replaceState(history.state, "", write(state));
+    } else {
+      state = there;
+      history.replaceState({ depth: 0 }, "", location.href);
+    }
     tell("state", state);
     follow();
   });

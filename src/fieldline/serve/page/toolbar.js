@@ -4,7 +4,7 @@ import { el, put, say } from "./dom.js";
 import { dateOf, clockOf, dayOf, fromShown, inputOf, stationName, zoneName } from "./clock.js";
 import { hear } from "./hub.js";
 import { isDark } from "./look.js";
-import { back, change, look, RANGES, shift, state, view, zoom } from "./state.js";
+import { back, change, look, RANGES, shift, state, view, write, zoom } from "./state.js";
 
 /** Build it into `node`. */
 export function build(node) {
@@ -19,7 +19,7 @@ export function build(node) {
   const zone = el("div.buttons", { role: "group", "aria-label": "Clock", id: "zone" },
     button("Station", () => change({ zone: "station" }), { "data-zone": "station" }), button("UTC", () => change({ zone: "utc" }), { "data-zone": "utc" }));
   const theme = button("", () => change({ theme: isDark() ? "light" : "dark" }), { id: "theme" });
-  const link = button("Link", copy, { id: "link", title: "A link that shows this view" });
+  const link = links();
   put(node, ranges, steps, own, find, flags, zone, theme, link);
 
   const fill = () => {
@@ -63,10 +63,24 @@ function custom(span) {
 
 const timeOf = (text) => fromShown(Date.parse(`${text}Z`));
 
-/** A link to this very view: a range that ends now stays one that ends now. */
-async function copy() {
+/** Links to this view. A range that ends now can stay one, or be held as it is seen now, so that it shows the same rows later. */
+function links() {
+  const list = el("div.list");
+  const fill = () => put(list,
+    state.last === null ? null : button(`The last ${RANGES.find(([name]) => name === state.last)[1]}, moving on`, () => copy(state), { "data-link": "moving" }),
+    button("This range", () => copy({ ...state, last: null, from: Math.round(view.start), to: Math.round(view.end) }), { "data-link": "fixed" }));
+  const box = el("details.menu.links", {
+    ontoggle: () => box.open && fill(),
+    onkeydown: (event) => { if (event.key === "Escape") { box.open = false; box.firstChild.focus(); } },
+    onfocusout: (event) => { if (!box.contains(event.relatedTarget)) box.open = false; },
+  }, el("summary", { id: "link", title: "A link that shows this view", text: "Link" }), list);
+  list.addEventListener("click", () => { box.open = false; });
+  return box;
+}
+
+async function copy(shown) {
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(new URL(write(shown), location.href).href);
     said("Copied");
   } catch {
     said("Copy the address of this page"); // without https a browser keeps the clipboard to itself

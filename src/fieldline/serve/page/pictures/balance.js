@@ -20,11 +20,12 @@ export function make(box, panel) {
   return lines.make(box, { ...panel, series: sides }, {
     async load(range, points, signal) {
       const table = await load([...variables.values()], range, points, signal);
-      const columns = new Map(sides.map((side) => [keyOf(side), { mean: table.time.map((_, i) => sum(side.parts, table.columns, i)) }]));
+      const { inside } = table.columns.values().next().value;
+      const columns = new Map(sides.map((side) => [keyOf(side), { mean: table.time.map((_, i) => sum(side.parts, table.columns, i)), inside }]));
       return { ...table, columns };
     },
     how(table) {
-      const [expected, found] = sides.map((side) => table.columns.get(keyOf(side)).mean);
+      const [expected, found] = sides.map((side) => table.columns.get(keyOf(side))).map(({ mean, inside }) => mean.slice(...inside));
       let top = 0, all = 0;
       expected.forEach((value, i) => { if (value != null && found[i] != null) { all += value; top += found[i]; } });
       return all > 0 ? `${sides[1].label} is ${number((100 * top) / all, 0)} % of ${sides[0].label.toLowerCase()}` : "";

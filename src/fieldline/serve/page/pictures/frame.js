@@ -8,6 +8,7 @@ import { cursor, hear, point } from "../hub.js";
 
 /** What the axes take at the sides [pixels]: the same everywhere, so that pictures below each other align. */
 export const LEFT = 54, RIGHT = 10;
+const LETTER = 6.5; // width of one in a label, at most on the average [pixels]
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 
 /**
@@ -56,8 +57,14 @@ function timeAxis() {
   return {
     ...lines(), size: 38, space: 64, incrs: STEPS,
     splits: (u, axis, start, end, step) => ticks(start, end, step),
-    values: (u, times, axis, space, step) => labels(times, step),
+    values: (u, times, axis, space, step) => uncut(labels(times, step), times, u.width - LEFT - RIGHT),
   };
+}
+
+/** Labels without those that the right edge of the picture would cut. */
+function uncut(words, times, wide) {
+  const space = (time) => RIGHT + wide * (1 - (time - view.start) / (view.end - view.start));
+  return words.map((label, i) => (space(times[i]) < Math.max(...label.split("\n").map((line) => line.length)) * LETTER / 2 ? "" : label));
 }
 
 function valueAxis() {

@@ -1,6 +1,6 @@
 /** Series over time: the mean, a band from lowest to highest where rows were thinned, gaps, and flags. */
 
-import { keyOf, load, fieldOf, intervalOf, statistics, valueAt } from "../data.js";
+import { keyOf, lastOf, load, fieldOf, intervalOf, statistics, valueAt } from "../data.js";
 import { el, put, eachFrame } from "../dom.js";
 import { cursor, hear } from "../hub.js";
 import { colour, faint, safe } from "../look.js";
@@ -78,28 +78,21 @@ export function make(box, panel, own = {}) {
 /** How many windows to ask for: one for each pixel or two, in steps so that pictures of nearly one width ask the same. */
 export function pointsOf(box) { return Math.ceil(Math.max(box.clientWidth - 60, 100) / 100) * 100; }
 
-/** A direction goes round: a line from 359° to 1° would cross the whole picture, and their mean is not south. */
-const isDirection = (variable) => variable === "WD";
-
-/** Directions as points; where a window goes through north, its lowest and highest in place of a mean. */
+/** Directions as points, since they go round: a line from 359° to 1° would cross the whole picture. */
 function drawDirections(u, pen, { time, columns }, series) {
   const size = 2.5 * devicePixelRatio;
-  for (const { key, ink, variable } of series) {
-    if (!isDirection(variable)) continue;
-    const { mean, min = mean, max = mean } = columns.get(key);
+  for (const { key, ink, direction } of series) {
+    if (!direction) continue;
     pen.fillStyle = ink;
-    mean.forEach((value, i) => {
-      if (value == null) return;
-      for (const at of max[i] - min[i] > 180 ? [min[i], max[i]] : [value]) {
-        pen.fillRect(u.valToPos(time[i], "x", true) - size / 2, u.valToPos(at, "y", true) - size / 2, size, size);
-      }
+    columns.get(key).mean.forEach((value, i) => {
+      if (value != null) pen.fillRect(u.valToPos(time[i], "x", true) - size / 2, u.valToPos(value, "y", true) - size / 2, size, size);
     });
   }
 }
 
-function lineOf({ ink, key, dash, variable }, { kind }) {
+function lineOf({ ink, key, dash, direction }, { kind }) {
   const how = { stroke: ink, width: 1.5, show: !state.off.has(key), dash: DASHES[(dash ?? 0) % DASHES.length] };
-  if (isDirection(variable)) return { ...how, paths: () => null, points: { show: false } };
+  if (direction) return { ...how, paths: () => null, points: { show: false } };
   return {
     ...how, paths: kind === "diagnostics" ? globalThis.uPlot.paths.stepped({ align: 1 }) : undefined,
     points: { size: 4, fill: ink, stroke: ink, filter: (u, i, show, gaps) => (show ? null : lonely(u.data[i])) },
@@ -136,7 +129,7 @@ function alone(one, panel) {
 function valueIn(table, one, time) {
   const column = table.columns.get(one.key);
   const reach = Math.max(table.every, 1.5 * intervalOf(one), (view.end - view.start) / 200);
-  const place = time === null ? statistics(column).place : valueAt(table.time, column.mean, time, reach);
+  const place = time === null ? lastOf(column) : valueAt(table.time, column.mean, time, reach, column.inside);
   return place < 0 ? null : { value: column.mean[place], flag: column.worst?.[place] ?? null, time: table.time[place] };
 }
 
@@ -156,6 +149,7 @@ function wordsOf(found, one, panel) {
 
 /** Lowest and highest value shown. What failed its checks does not count: one spike must not flatten the rest. */
 export function rangeOf(table, series) {
+  if (series.length && series.every(({ direction }) => direction)) return [0, 360];
   for (const trusting of [false, true]) {
     let low = Infinity, high = -Infinity;
     for (const { key } of series) {
@@ -173,9 +167,9 @@ export function rangeOf(table, series) {
 
 function drawBands(u, pen, table, series) {
   if (!table.every) return;
-  for (const { key, ink, variable } of series) {
+  for (const { key, ink } of series) {
     const { mean, min, max, worst } = table.columns.get(key);
-    if (!min || !max || isDirection(variable)) continue;
+    if (!min || !max) continue;
     pen.fillStyle = faint(ink, 0.18);
     let from = -1;
     for (let i = 0; i <= mean.length; i++) {
@@ -244,13 +238,16 @@ function drawThresholds(u, pen, thresholds) {
 /** What the picture says, in words and in a table. */
 export function summary(table, series, panel) {
   const in_ = unit(panel.unit ?? "");
-  const rows = series.map((one) => ({ ...one, ...statistics(table.columns.get(one.key)) }));
+  const rows = series.map((one) => ({ ...one, ...statistics(table.columns.get(one.key), one.direction) }));
   const filled = rows.filter(({ n }) => n > 0);
-  const how = table.every ? `${span(table.every, true)} means` : "every row";
-  const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)} ${in_}`);
+  const round = series.every(({ direction }) => direction);
+  const how = table.every ? `${span(table.every, true)} ${round ? "vector means" : "means"}` : "every row";
+  const told = (one) => (one.direction ? `mean ${number(one.mean, one.decimals)}` : `from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)}`);
+  const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, ${told(one)} ${in_}`);
+  const banded = table.every && !round;
   return {
-    empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}${table.every ? ", the band goes from lowest to highest" : ""}. ${words.join("; ")}.`,
+    empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}${banded ? ", the band goes from lowest to highest" : ""}. ${words.join("; ")}.`,
     numbers: [["", `last [${in_}]`, "lowest", "mean", "highest", state.flags === "none" ? "flagged" : "flagged, left out"], ...rows.map((one) => [
-      one.label, ...[one.last, one.low, one.mean, one.high].map((v) => (one.n ? number(v, one.decimals) : "–")), `${(one.bad * 100).toFixed(one.bad && one.bad < 0.1 ? 1 : 0)} %`])],
+      one.label, ...[one.last, one.low, one.mean, one.high].map((v) => (one.n && v !== null ? number(v, one.decimals) : "–")), `${(one.bad * 100).toFixed(one.bad && one.bad < 0.1 ? 1 : 0)} %`])],
   };
 }

@@ -1,6 +1,6 @@
 /** Two sensors of one quantity: how far apart they are over time, and one against the other. */
 
-import { fieldOf, intervalOf, keyOf, load, valueAt } from "../data.js";
+import { fieldOf, intervalOf, keyOf, load, placesIn, valueAt } from "../data.js";
 import { el, put, sharpen } from "../dom.js";
 import { cursor, hear } from "../hub.js";
 import { readable } from "../keys.js";
@@ -9,10 +9,10 @@ import { momentOf, span } from "../clock.js";
 import { state, view } from "../state.js";
 import { bad, count, decimalsOf, number, unit } from "../words.js";
 import { plot, refit, roomy, unplot } from "./frame.js";
-import { pointsOf } from "./lines.js";
 import { steps } from "./profile.js";
 
-const HEIGHT = 196, EDGE = { left: 40, right: 8, top: 8, bottom: 30 };
+const HEIGHT = 196, EDGE = { left: 40, right: 8, top: 20, bottom: 30 };
+const POINTS = 1500; // always: slope and R² must not depend on how wide the screen is; a day of minutes is every row
 
 /** Make the picture in `box`. */
 export function make(box, panel) {
@@ -49,11 +49,12 @@ export function make(box, panel) {
 
   return {
     async load(range, signal) {
-      const table = await load([one, other], range, pointsOf(chart), signal);
+      if (!pairs) sharpen(scatter, sideOf(scatter), sideOf(scatter)); // it takes its room before the other is drawn
+      const table = await load([one, other], range, POINTS, signal);
       pairs = pairUp(table, one, other);
       const found = fitted(pairs);
-      const how = table.every ? `${span(table.every, true)} means` : "every row";
-      const words = found ? `${one.label} = ${number(found.slope, 3)} × ${other.label} ${signed(found.offset, decimals).replace(/^([+−])/, "$1 ")}, R² = ${number(found.r2, 3)}, mean difference ${signed(found.bias, decimals)} ${in_}, n = ${count(found.n, "pair").replace(/ pairs?$/, "")}` : "";
+      const how = pairs.every ? `${span(pairs.every, true)} means` : "every row";
+      const words = found ? `${one.label} = ${number(found.slope, 3)} × ${other.label}${added(found.offset, decimals)}, R² = ${number(found.r2, 3)}, mean difference ${signed(found.bias, decimals)} ${in_}, n = ${count(found.n, "pair").replace(/ pairs?$/, "")}` : "";
       fit.textContent = words;
       draw();
       return { empty: !pairs.n, newest: table.newest, how, words: `${panel.title}. ${words}.` };
@@ -65,28 +66,65 @@ export function make(box, panel) {
   };
 }
 
-const signed = (value, decimals) => (value > 0 ? "+" : "") + number(value, decimals);
+/** A number with its sign, which is that of the digits shown: what rounds to 0.0 has none. */
+export function signed(value, decimals) {
+  const text = number(value, decimals);
+  return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
+/** What stands behind a product: " + 1.2", " − 0.3", or nothing for what rounds to zero. */
+export function added(value, decimals) {
+  const text = signed(value, decimals);
+  return /[1-9]/.test(text) ? ` ${text[0]} ${text.slice(1)}` : "";
+}
 
 function around(values) {
   const there = values.filter((v) => v != null);
   return roomy(Math.min(0, ...there), Math.max(0, ...there));
 }
 
-/** Values of the same time that no check calls bad. */
+const good = (column, i) => column.mean[i] != null && !(state.flags !== "none" && bad(column.worst?.[i]));
+
+/** Values of the same time that no check calls bad; those outside of the range are drawn and count for nothing. */
 function pairUp(table, one, other) {
-  const a = table.columns.get(one.key), b = table.columns.get(other.key);
-  const step = Math.max(table.every, intervalOf(one), intervalOf(other));
-  const good = (column, i) => column.mean[i] != null && !(state.flags !== "none" && bad(column.worst?.[i]));
+  const { time, columns, every } = alike(table, one, other);
+  const a = columns.get(one.key), b = columns.get(other.key), [from, to] = a.inside;
+  const step = Math.max(every, intervalOf(one), intervalOf(other));
   const x = [], y = [], difference = [];
-  table.time.forEach((time, i) => {
+  time.forEach((moment, i) => {
     let j = i;
-    if (b.mean[i] === undefined && a.mean[i] != null) j = valueAt(table.time, b.mean, time, step / 2);
+    if (b.mean[i] === undefined && a.mean[i] != null) j = valueAt(time, b.mean, moment, step / 2);
     if (a.mean[i] === undefined) return difference.push(undefined);
     const both = j >= 0 && good(a, i) && good(b, j);
-    if (both) { x.push(b.mean[j]); y.push(a.mean[i]); }
+    if (both && i >= from && i < to) { x.push(b.mean[j]); y.push(a.mean[i]); }
     return difference.push(both ? a.mean[i] - b.mean[j] : null);
   });
-  return { time: table.time, difference, x, y, n: x.length, step, a, b };
+  return { time, difference, x, y, n: x.length, step, every, a, b };
+}
+
+/** Both series in windows of one length, the larger of their two, where these differ. */
+function alike(table, one, other) {
+  const lengths = [one, other].map((s) => table.windows.get(s.key) || intervalOf(s));
+  const every = Math.max(...lengths);
+  if (lengths[0] === lengths[1] || !Number.isFinite(every) || every <= 0) return table;
+  const means = [one, other].map(({ key }) => meansOf(table, key, every));
+  const time = [...new Set(means.flatMap((some) => [...some.keys()]))].sort((a, b) => a - b);
+  const columns = new Map([one, other].map(({ key }, i) => [key, {
+    mean: time.map((moment) => means[i].get(moment) ?? null), inside: placesIn(time, table.range, every),
+  }]));
+  return { ...table, time, columns, every };
+}
+
+/** The mean of each window of a series, of its good values; a row stands at the end of its time, a window at its beginning. */
+function meansOf(table, key, every) {
+  const column = table.columns.get(key), sums = new Map(), own = table.windows.get(key);
+  table.time.forEach((moment, i) => {
+    if (!good(column, i)) return;
+    const start = Math.floor((own ? moment : moment - 1) / every) * every;
+    const sum = sums.get(start) ?? [0, 0];
+    sums.set(start, [sum[0] + column.mean[i], sum[1] + 1]);
+  });
+  return new Map([...sums].map(([start, [sum, n]]) => [start, sum / n]));
 }
 
 /** The straight line by least squares through pairs (y over x); null when there are too few. */
@@ -110,8 +148,10 @@ function zeroLine(u) {
   ctx.stroke();
 }
 
+const sideOf = (canvas) => (canvas.closest(".panel").clientWidth > 520 ? HEIGHT : 156);
+
 function drawScatter(canvas, pairs, [one, other], in_, time) {
-  const side = canvas.closest(".panel").clientWidth > 520 ? HEIGHT : 156, pen = sharpen(canvas, side, side);
+  const side = sideOf(canvas), pen = sharpen(canvas, side, side);
   const [low, high] = roomy(Math.min(...extent(pairs.x), ...extent(pairs.y)), Math.max(...extent(pairs.x), ...extent(pairs.y)));
   const room = side - EDGE.left - EDGE.right, tall = side - EDGE.top - EDGE.bottom;
   const px = (v) => EDGE.left + ((v - low) / (high - low)) * room, py = (v) => EDGE.top + (1 - (v - low) / (high - low)) * tall;
@@ -129,6 +169,8 @@ function drawScatter(canvas, pairs, [one, other], in_, time) {
   }
   pen.textAlign = "center";
   pen.fillText(other.label, EDGE.left + room / 2, side - 4);
+  pen.textAlign = "left";
+  pen.fillText(one.label, 2, 11);
   pen.save();
   pen.beginPath();
   pen.rect(EDGE.left, EDGE.top, room, tall);

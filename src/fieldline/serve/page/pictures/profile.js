@@ -1,6 +1,6 @@
 /** Values over height at the time of the cursor, and faintly six and twelve hours before. */
 
-import { fieldOf, intervalOf, keyOf, load, valueAt, lastOf } from "../data.js";
+import { fieldOf, intervalOf, keyOf, lastOf, load, placesIn, valueAt } from "../data.js";
 import { eachFrame, el, put, svg } from "../dom.js";
 import { cursor, hear } from "../hub.js";
 import { safe } from "../look.js";
@@ -21,11 +21,13 @@ export function make(box, panel) {
 
   const draw = eachFrame((time) => {
     if (!table) return;
-    const newest = Math.max(...series.map(({ key }) => table.time[lastOf(table.columns.get(key).mean)] ?? -Infinity));
+    const newest = Math.max(...series.map(({ key }) => table.time[lastOf(table.columns.get(key))] ?? -Infinity));
     const at = time ?? newest;
-    reading.textContent = Number.isFinite(at) ? momentOf(at) : "";
     const profiles = [0, 6, 12].map((hours) => at - hours * HOUR).map((when) => series.map((one) => pointOf(table, one, when)).filter(Boolean));
-    put(room, picture(room.clientWidth || 400, profiles, series, in_, `${panel.title} at ${momentOf(at)}`));
+    // the time of the row, not that of the pixel under the pointer
+    const told = profiles[0].length ? profiles[0].reduce((a, b) => (Math.abs(a.time - at) <= Math.abs(b.time - at) ? a : b)).time : at;
+    reading.textContent = Number.isFinite(told) ? momentOf(told) : "";
+    put(room, picture(room.clientWidth || 400, profiles, series, in_, `${panel.title} at ${momentOf(told)}`));
   });
   const deaf = hear("cursor", (time) => draw(time));
   const again = () => draw(cursor);
@@ -34,6 +36,7 @@ export function make(box, panel) {
     async load(view, signal) {
       const range = { ...view, start: Math.min(view.start, view.end - 13 * HOUR) };
       table = await load(series, range, pointsOf(room), signal);
+      for (const column of table.columns.values()) column.inside = placesIn(table.time, view, table.every);
       again();
       return { ...summary(table, series, panel), how: "now, 6 h and 12 h before" };
     },
@@ -45,7 +48,7 @@ function pointOf(table, one, time) {
   const { mean, worst } = table.columns.get(one.key);
   const place = valueAt(table.time, mean, time, Math.max(table.every, 1.5 * intervalOf(one)));
   if (place < 0 || worst?.[place] === 4 || one.height_m == null) return null;
-  return { value: mean[place], height: one.height_m, one };
+  return { value: mean[place], time: table.time[place], height: one.height_m, one };
 }
 
 function picture(width, profiles, series, in_, title) {

@@ -84,7 +84,10 @@ function axis(pen, { start, end }, x, tall, wide) {
   const step = STEPS.find((one) => ((end - start) / one) * 62 < wide) ?? STEPS.at(-1), times = ticks(start, end, step);
   pen.fillStyle = colour("soft");
   pen.textAlign = "center";
-  labels(times, step).forEach((label, i) => label.split("\n").forEach((line, n) => pen.fillText(line, x(times[i]), tall + 10 + 14 * n)));
+  labels(times, step).forEach((label, i) => label.split("\n").forEach((line, n) => {
+    const last = x(end) + RIGHT - pen.measureText(line).width / 2; // further right its end would be cut
+    pen.fillText(line, Math.min(x(times[i]), last), tall + 10 + 14 * n);
+  }));
 }
 
 function fitting(pen, text, width) {
