@@ -497,3 +497,135 @@ def test_no_module_of_the_page_makes_markup_or_asks_elsewhere():
             )
             assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
             assert text.startswith("/**"), f"{path.name} does not say what it is"
+
+
+def test_a_download_has_all_rows_with_their_flags_though_bad_values_are_hidden(look, tower):
+    seen = look("#last=1d&flags=hide")
+    panel = seen.page.locator(f'[data-panel="{TEMPERATURE}"]')
+    panel.locator("summary").click()
+    assert panel.get_by_text("all rows, with flags").count() == 1
+    links = panel.locator("a[download]").evaluate_all("(all) => all.map((one) => one.href)")
+    [mine] = [link for link in links if "measurement=fastdata" in link and "format=csv" in link]
+    rows = list(csv.DictReader(io.StringIO(fetch(mine).decode("utf-8"))))
+    names = ("Temp_46m", "Temp_34m", "Temp_15m", "Temp_avg_3m")
+    assert {f"{name}_qc" for name in names} <= set(rows[0])
+    stored = tower.read("ameriflux_atmospheric", "fastdata", *(w for n in names for w in ("--field", f"{n}_qc")))
+    told = {row["time"]: row for row in rows}
+    flags = [(row[f"{n}_qc"], told[row["time"]][f"{n}_qc"]) for row in stored if row["time"] in told for n in names]
+    assert len(flags) > 1000
+    assert [given for given, _ in flags] == [found for _, found in flags]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A server of two pairs of sensors: one pair in one table, every 5 s for two days; one in two tables."""
+    rng = np.random.default_rng(6)
+    end = pd.Timestamp("2026-06-03", tz="UTC")
+    fast = pd.date_range(end=end, periods=34_560, freq="5s").as_unit("ns")
+    slow = pd.date_range(end=end, periods=2_880, freq="1min").as_unit("ns")
+    truth = 15 + 8 * np.sin(np.arange(len(fast)) / 2_750)
+    with serving(tmp_path_factory.mktemp("bench") / "home", keys=False, bucket="b", tables=[]) as server:
+        noisy = {f"Temp_{h}m": truth * k + rng.normal(0, 0.4, len(fast)) for h, k in ((46, 1.0), (34, 1.1))}
+        server.store.write("b", "fast", pd.DataFrame({"station": "s", **noisy}, fast), ("station",), units(noisy))
+        minutes = {"Temp_15m": truth[11::12] * 0.9}
+        server.store.write("b", "slow", pd.DataFrame({"station": "s", **minutes}, slow), ("station",), units(minutes))
+        yield server
+
+
+def units(fields):
+    return dict.fromkeys(fields, "degC")
+
+
+DAY = "#from=2026-06-02T00:00:00.000Z&to=2026-06-03T00:00:00.000Z"
+
+
+def test_a_fit_of_two_sensors_is_the_same_on_every_screen(look, bench, tmp_path):
+    fits = []
+    for width in (360, 900, 1900):
+        seen = look(DAY, url=bench.url, wait=".panel", viewport={"width": width, "height": 800})
+        pair = seen.page.locator('[data-kind="pair"]').first
+        pair.scroll_into_view_if_needed()
+        seen.page.wait_for_selector('[data-kind="pair"][data-loaded]')
+        fits.append(pair.locator(".fit").inner_text())
+        boxes = [pair.locator(one).first.bounding_box() for one in ("figure canvas", ".u-over")]
+        assert boxes[0]["x"] >= boxes[1]["x"] + boxes[1]["width"] - 1, "the one lies over the other"
+        seen.close(tmp_path)
+    assert len(set(fits)) == 1
+    assert re.search(r"R² = 0\.\d+.* n = 1,440$", fits[0])
+
+
+def test_rows_outside_of_the_range_count_for_nothing(look, bench, tmp_path):
+    hash_ = "#from=2026-06-02T12:00:02.000Z&to=2026-06-02T12:05:02.000Z"
+    seen = look(hash_, url=bench.url)
+    start, end = (pd.Timestamp(f"2026-06-02T12:{clock}", tz="UTC") for clock in ("00:02", "05:02"))
+    inside = bench.store.read("b", "fast", fields=["Temp_46m"], start=start, end=end)
+    panel = seen.page.locator('.panel[data-kind="lines"][data-loaded]').first
+    at = panel.locator('li[data-series="b/fast/s/Temp_46m"] .value').get_attribute("data-time")
+    assert int(at) == inside.index[-1].value // 10**6
+    panel.locator("summary").click()
+    panel.get_by_text("Show the numbers").click()
+    [row] = [r for r in panel.locator("tbody tr").all() if r.locator("th").inner_text().startswith("46 m")]
+    shown = [float(cell.replace("−", "-")) for cell in row.locator("td").all_inner_texts()[:4]]
+    values = inside["Temp_46m"]
+    wanted = [values.iloc[-1], values.min(), values.mean(), values.max()]
+    assert shown == pytest.approx(wanted, abs=0.051)
+    pair = seen.page.locator('[data-kind="pair"]').first
+    pair.scroll_into_view_if_needed()
+    seen.page.wait_for_selector('[data-kind="pair"][data-loaded]')
+    assert pair.locator(".fit").inner_text().endswith(f"n = {len(values)}")
+    seen.close(tmp_path)
+
+
+def test_a_sign_is_that_of_the_digits_shown(look):
+    page = look("#last=3h").page
+    signed = {(1.25, 1): "+1.3", (-1.25, 1): "−1.3", (0.04, 1): "0.0", (-0.04, 1): "0.0", (0, 2): "0.00"}
+    added = {(1.26, 1): " + 1.3", (-0.32, 1): " − 0.3", (0.04, 1): "", (-0.04, 1): "", (0, 2): ""}
+    for name, cases in (("signed", signed), ("added", added)):
+        for (value, decimals), wanted in cases.items():
+            assert module(page, "pictures/pair.js", f"m.{name}({value}, {decimals})") == wanted
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_pressed_button_can_be_read_under_the_mouse(look, scheme):
+    page = look("#last=3h", color_scheme=scheme).page
+    for words in ('[data-range="3h"]', '[data-zone="station"]'):
+        page.locator(words).hover()
+        colours = page.locator(words).evaluate(
+            "(one) => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
+        )
+        assert contrast(*colours) >= 4.5, (words, colours)
+
+
+def contrast(*colours):
+    """How far two colours are apart by WCAG 2: 1 (not at all) to 21."""
+    light = []
+    for words in colours:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", words)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        light.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def test_a_link_can_follow_the_time_or_hold_the_range(look):
+    seen = look("#last=3h", permissions=["clipboard-read", "clipboard-write"])
+    page = seen.page
+    copied = []
+    for which in ("moving", "fixed"):
+        page.locator("#link").click()
+        page.locator(f'[data-link="{which}"]').click()
+        until(page, "document.getElementById('link').textContent === 'Copied'")
+        copied.append(page.evaluate("navigator.clipboard.readText()"))
+        until(page, "document.getElementById('link').textContent === 'Link'")
+    assert "last=3h" in copied[0]
+    assert re.search(r"from=.*&to=", copied[1])
+    assert "last=3h" in page.evaluate("location.hash"), "what is seen stays as it is"
+
+
+def test_back_leads_to_the_range_before_and_leaves_the_clock_alone(look):
+    page = look("#last=3h").page
+    page.locator('[data-range="12h"]').click()
+    page.locator('[data-zone="utc"]').click()
+    page.go_back()
+    until(page, "location.hash.includes('last=3h')")
+    assert page.locator('[data-zone="utc"]').get_attribute("aria-pressed") == "true"
+    assert "zone=utc" in page.evaluate("location.hash")
