@@ -188,7 +188,7 @@ def test_asking_before_there_is_a_file_makes_none(tmp_path: Path) -> None:
     store = Embedded(tmp_path / "store.duckdb")
     assert (store.buckets(), store.fields("field", "tower"), store.expire(T0)) == ({}, {}, 0)
     for ask in (lambda: store.read("field", "tower"), lambda: store.write("field", "tower", rows())):
-        with pytest.raises(Rejected, match=r"make it with: python new-db\.py FILE"):
+        with pytest.raises(Rejected, match=r"Make it with: python new-db\.py FILE"):
             ask()
     assert not list(tmp_path.iterdir())
 

@@ -253,7 +253,7 @@ def test_what_is_not_there_is_refused_with_a_remedy(store: Store) -> None:
     with pytest.raises(Rejected, match="nothing"):
         store.read("field", "nothing")
     store.write("field", "tower", rows())
-    with pytest.raises(Rejected, match="There are: PPFD"):
+    with pytest.raises(Rejected, match=r"Did you mean PPFD\?"):
         store.read("field", "tower", fields=["PPFT"])
 
 

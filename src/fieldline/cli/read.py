@@ -49,7 +49,7 @@ def _there(store: Store, bucket: str | None) -> InputError | None:
     if not names or bucket in names:
         return None
     found = f"no bucket {bucket!r}"
-    return UsageError(
+    return InputError(
         "fieldline read", found, f"one of: {', '.join(names)}", "Correct it; `fieldline read` lists them."
     )
 

@@ -55,8 +55,11 @@ def as_row(outcome: Outcome) -> dict[str, object]:
     return {**values, **flags, "message": textwrap.shorten(outcome.message, 500)}
 
 
-def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
-    """Print what became of the jobs: for people a table, problems on standard error; with --json an object."""
+def report(outcomes: Sequence[Outcome], options: argparse.Namespace, queued: bool = False) -> None:
+    """Print what became of the jobs: for people a table, problems on standard error; with --json an object.
+
+    queued: rows went to the outbox, which says by itself what it has delivered.
+    """
     rows = [
         (
             outcome.job if options.verb == "run" else Path(outcome.job).name,
@@ -69,25 +72,52 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
         for outcome in outcomes
         for one in outcome.tallies
     ]
-    counts = [name if name != "written" or not options.dry_run else "would write" for name in SHOWN]
+    written = "would write" if options.dry_run else "queued" if queued else "written"
+    counts = [name if name != "written" else written for name in SHOWN]
     heads = ("job", "measurement", *counts, "flagged", "newest", "seconds")
     if rows:
         print(table(heads, rows))
     for outcome in outcomes:
-        for note in outcome.notes:
-            print(f"note: {note}")
-        if not outcome.ok:
-            named = outcome.message.startswith(outcome.job)
-            print(outcome.message if named else f"{outcome.job}: {outcome.message}", file=sys.stderr)
-        log.info("%s: %s", outcome.job, summary(outcome, "job", "tables"))
+        _tell(outcome)
     if options.dry_run:
         print("a dry run: nothing was written")
-    elif not rows and all(outcome.ok for outcome in outcomes) and options.verb != "new-db":
+    elif not rows and options.verb != "new-db" and all(one.ok and not one.deliveries for one in outcomes):
         print("nothing new")
     if options.json:
         print(
             json.dumps({"verb": options.verb, "jobs": [summary(outcome) for outcome in outcomes]}, ensure_ascii=False)
         )
+
+
+def _tell(outcome: Outcome) -> None:
+    """Print the notes of a job and what went wrong in it, and put a line into the log."""
+    for note in outcome.notes:
+        print(f"note: {note}")
+    if outcome.ok and any(outcome.deliveries.values()):
+        print(f"{outcome.job}: {_sent(outcome)}")
+    if not outcome.ok:
+        named = outcome.message.startswith(outcome.job)
+        print(outcome.message if named else f"{outcome.job}: {outcome.message}", file=sys.stderr)
+    log.info("%s: %s", outcome.job, in_words(outcome))
+
+
+def _sent(outcome: Outcome) -> str:
+    """What the outbox did; its numbers count the rows of the measurement `runs`, too."""
+    done = outcome.deliveries
+    words = f"{done.get('delivered', 0):,} rows delivered (those of `runs` among them)"
+    refused = f", {done['refused']:,} refused" if done.get("refused") else ""
+    waits = f"{done['waiting']:,} wait" if done.get("waiting") else "none waits"
+    return f"{words}{refused}, {waits}"
+
+
+def in_words(outcome: Outcome) -> str:
+    """An outcome as a line of the log: what is not nothing."""
+    counts = [f"{name.replace('_', ' ')} {outcome.total(name):,}" for name in COUNTS if outcome.total(name)]
+    flags = [f"{FLAG_NAMES[flag]} {count:,}" for flag, count in sorted(outcome.flags.items())]
+    sent = [f"{name} {count:,}" for name, count in outcome.deliveries.items()]
+    parts = [", ".join([*counts, *sent]) or "nothing new", f"flags: {', '.join(flags)}" if flags else ""]
+    words = "ok" if outcome.ok else f"failed: {outcome.message}"
+    return "; ".join(part for part in (words, *parts, f"{outcome.seconds:.2f} s") if part)
 
 
 def _stamp(time: object) -> str | None:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from ..errors import Rejected
+from ..groups.windows import read_windows
 from ..ports import AGGREGATES, FLAG_ENDS, Aggregate
 from ..sinks.embedded import to_parquet
 from .asked import measured, moment, one_of, refusals, seconds
@@ -92,6 +93,7 @@ class Wanted:
         if start is not None and end is not None and start >= end:
             raise HTTPException(422, "start: expected a time before end")
         self.store, self.bucket, self.measurement = context.store, bucket, measurement
+        self.aliases = context.aliases
         self.start, self.end = start, end
         self.fields: list[str] = []
         self.every: pd.Timedelta | None = None
@@ -155,10 +157,20 @@ class Wanted:
         every: pd.Timedelta | None,
         agg: Aggregate,
     ) -> pd.DataFrame:
-        """Rows of a part of the range."""
+        """Rows of a part of the range; the mean of a direction is that of vectors."""
         try:
-            return self.store.read(
-                self.bucket, self.measurement, fields=self.fields, start=start, end=end, every=every, agg=agg
+            if every is None:
+                return self.store.read(self.bucket, self.measurement, fields=self.fields, start=start, end=end)
+            return read_windows(
+                self.store,
+                self.bucket,
+                self.measurement,
+                every=every,
+                agg=agg,
+                fields=self.fields,
+                start=start,
+                end=end,
+                aliases=self.aliases,
             )
         except Rejected as rejected:
             raise HTTPException(422, str(rejected).replace(f"{self.store.path}, ", "")) from rejected

@@ -58,7 +58,7 @@ def fault(path: Path, message: str) -> StoreError:
     if "_fieldline" in said and "does not exist" in said:
         return Rejected(
             f"{path}: found a DuckDB file without a bucket, expected one that new-db.py made.\n"
-            "  make it with: python new-db.py FILE"
+            "  Make it with: python new-db.py FILE"
         )
     if any(word in message.lower() for word in UNFIT):
         return Rejected(

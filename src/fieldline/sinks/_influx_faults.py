@@ -16,9 +16,10 @@ from typing import Any
 from ..errors import Denied, Rejected, StoreError, TooLarge, Unreachable
 
 MOST = 500  # characters of the server's words in a message
-MAKE_IT = "make it with: python new-db.py FILE"
+MAKE_IT = "Make it with: python new-db.py FILE"
 A_TOKEN = "`token` in secret.py or INFLUXDB_TOKEN"
-LATER = "Nothing is lost: what was not taken is sent again."
+LATER = "Try again later; rows for it wait in the outbox."
+AWAY = "Is the server on, the network there, and `url` right? Rows for it wait in the outbox."
 BUSY = (408, 425, 429)  # of the 4xx, those that time alone mends
 NOT_OURS = (402, 405, 407)  # of the 4xx, those that say nothing about the rows
 LINES = "errors encountered on line(s):"
@@ -31,6 +32,15 @@ REMEDIES = (
     (r"(?i)column", "Leave columns out in the driver, or write part of them to another measurement."),
     (r"(?i)max-|limit", "The server has a limit: ask who runs it, or write fewer series, columns or measurements."),
     (r"(?i)unable to parse|parsing", "Please report it: these lines should not have been written so."),
+)
+PLAIN = (  # what urllib3 and Python say of a connection that fails, and the same for a person
+    (r"(?i)connection refused|actively refused|10061", "connection refused"),
+    (r"(?i)failed to resolve|name or service|getaddrinfo|nodename nor|name resolution", "no such host name"),
+    (r"(?i)timed out|timeout", "no answer in time"),
+    (r"(?i)unreachable|no route to host", "the network is not there"),
+    (r"(?i)wrong.version.number|record layer failure", "no SSL (TLS) there: is it `http://`?"),
+    (r"(?i)certificate verify failed|self.signed", "its SSL certificate can't be trusted"),
+    (r"(?i)reset by peer|connection aborted|forcibly closed|remote end closed", "the connection was cut off"),
 )
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -53,11 +63,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Place:
-    """Which server and bucket, for messages; `secrets` never appear in one."""
+    """Which server and bucket, for messages; `secrets` never appear in one. login: whether a token is set at all."""
 
     url: str
     bucket: str = ""
     secrets: tuple[str, ...] = ()
+    login: bool = True
 
     def __str__(self) -> str:
         return f"{self.url}, bucket {self.bucket!r}" if self.bucket else self.url
@@ -72,6 +83,11 @@ class Place:
 
 class Gone(Rejected):
     """A bucket to read from is not there."""
+
+
+def plainly(said: str) -> str:
+    """What went wrong with a connection in few words, or as it was said where we have none."""
+    return next((plain for pattern, plain in PLAIN if re.search(pattern, said)), said)
 
 
 def words(answer: Answer) -> str:
@@ -152,8 +168,15 @@ def fault(answer: Answer, place: Place) -> StoreError:
 
 def _denied(status: int, said: str, found: str, place: Place) -> Denied:
     what = f"bucket {place.bucket!r}" if place.bucket else "this"
+    if status in (401, 403) and not place.login:
+        return Denied(
+            f"{found}, expected a token, and none is set.\n  Set {A_TOKEN}; for InfluxDB 1.x to name:password."
+        )
     if status == 401 and not NO_RIGHT.search(said):
-        return Denied(f"{found}, expected a token that this server knows.\n  Set {A_TOKEN} to one of this server's.")
+        return Denied(
+            f"{found}, expected a token that this server knows.\n"
+            f"  Set {A_TOKEN} to one of this server's; for InfluxDB 1.x to name:password."
+        )
     if status in (401, 403):
         return Denied(
             f"{found}, expected the right to use {what}.\n  Make a token that may read and write it, and set {A_TOKEN}."
@@ -164,7 +187,7 @@ def _denied(status: int, said: str, found: str, place: Place) -> Denied:
         )
     if status == 404 and re.search(r"(?i)bucket|database|dbrp|retention|resource", said):
         return Denied(f"{found}, expected a bucket that is there.\n  {MAKE_IT}", no_bucket=True)
-    return Denied(f"{found}, expected the API of InfluxDB.\n  Correct `url` in secret.py or INFLUXDB_URL. {LATER}")
+    return Denied(f"{found}, expected the API of InfluxDB.\n  Correct `url` in secret.py or INFLUXDB_URL.")
 
 
 def refusal(said: str, place: Place) -> StoreError:

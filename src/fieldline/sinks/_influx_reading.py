@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from . import _influx_frames as frames
 from . import _influxql as ql
 from ._influx_answers import Ask
 from ._influx_faults import Place
+from ._names import meant
 
 OF_ANY_KIND: tuple[Aggregate, ...] = ("first", "last", "count")
 
@@ -46,9 +46,8 @@ def _can(field: Field, agg: Aggregate | None) -> bool:
 
 def _found(known: Mapping[str, Field], name: str, where: str) -> Field:
     if name not in known:
-        near = difflib.get_close_matches(name, known, 3) or list(known)[:10]
         raise Rejected(
-            f"{where}: found no field {name!r}, expected one that was written.\n  There are: {', '.join(near)}."
+            f"{where}: found no field {name!r}, expected one that was written.\n  {meant(name, list(known))}"
         )
     return known[name]
 

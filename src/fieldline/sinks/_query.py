@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import Rejected
 from ..ports import Aggregate, Kind
 from ._catalog import Column, Sql, Table, sql
+from ._names import meant
 
 OF_ANY_KIND: tuple[Aggregate, ...] = ("first", "last", "count")
 AGGREGATE_SQL: dict[Aggregate, str] = {
@@ -52,10 +52,9 @@ def _can(column: Column, agg: Aggregate | None) -> bool:
 def _found(table: Table, name: str, where: str) -> Column:
     column = table.find(name)
     if column is None:
-        names = [column.field.name for column in table.columns]
-        near = difflib.get_close_matches(name, names, 3) or names[:10]
         raise Rejected(
-            f"{where}: found no field {name!r}, expected one that was written.\n  There are: {', '.join(near)}."
+            f"{where}: found no field {name!r}, expected one that was written.\n"
+            f"  {meant(name, [column.field.name for column in table.columns])}"
         )
     return column
 

@@ -30,7 +30,7 @@ from ..ports import Aggregate, Field, Parcel, Precision
 from . import _influx_answers as answers
 from . import _influx_buckets as buckets_of
 from . import _influx_rights as rights
-from ._influx_faults import LATER, Answer, Gone, Place, fault, read_fault, refusal, refuse_wide
+from ._influx_faults import AWAY, Answer, Gone, Place, fault, plainly, read_fault, refusal, refuse_wide
 
 if TYPE_CHECKING:  # a run that only delivers what waits must not pay for this import
     import pandas as pd
@@ -252,7 +252,7 @@ class Influx:
 
     def place(self, bucket: str = "") -> Place:
         """Where, for messages."""
-        return Place(self._url, bucket, _secrets(self._token))
+        return Place(self._url, bucket, _secrets(self._token), bool(self._token))
 
     def call(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Any = None) -> Answer:
         """One request with JSON or without a body; any answer is returned. Raises: Unreachable; Denied."""
@@ -335,7 +335,7 @@ class Influx:
         said = self.place().clean(str(getattr(error, "reason", None) or error) or type(error).__name__)
         if isinstance(error, urllib3.exceptions.LocationValueError):
             return self._no_address()
-        return Unreachable(f"{self._url}: found no connection ({said}), expected an answer.\n  {LATER}")
+        return Unreachable(f"{self._url}: found no connection ({plainly(said)}), expected an answer.\n  {AWAY}")
 
     def _no_address(self) -> Denied:
         return Denied(
