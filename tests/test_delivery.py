@@ -244,6 +244,29 @@ def test_update_db_before_new_db_says_so_and_loses_nothing(facade, tmp_path, mon
     assert not site.waiting()
 
 
+def test_a_run_makes_the_bucket_that_rows_of_update_db_wait_for(facade, tmp_path, monkeypatch):
+    server, clock = facade(), Clock(monkeypatch)
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header() + rows(0, 9))
+    assert site.call("update-db", str(site.path)) == 1
+    assert f"rows wait: 10 of {BUCKET}.Met" in site.out
+    clock.wait(300)
+    code, jobs = site.run("--job", "tower")
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert jobs["tower"]["read"] == 0
+    assert "rows delivered" in site.out
+    assert stored(server.influxd) == wanted(range(10))
+
+
+def test_what_is_wrong_for_several_buckets_is_said_once(facade, tmp_path):
+    server, site = with_rows_that_wait(facade, tmp_path)
+    server.up()
+    site.token("wrong-token")
+    assert site.call("outbox", "send") == 1
+    assert site.err.count("Set `token` in secret.py") == 1
+    assert "'air', 'fluxes'" in site.err
+
+
 def files(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -8,13 +8,13 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from .. import settings as configuration
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError, InputError, StoreError
 from ..ledger import Damaged, Full, set_aside
 from ..manager import FileManager, Outcome, Step, run
 from ..outbox import RESERVE, SCHEMA, Outbox
@@ -25,7 +25,7 @@ from ..sinks.lazy import Lazy
 from ..sinks.nowhere import Nowhere
 from ..sources.archive import Archive
 from ..sources.files import Tally
-from ..sources.memory import Memory
+from ..sources.memory import Memory, key
 from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, USAGE, drivers
@@ -125,7 +125,7 @@ class Work:
                 outcomes += [one for one in remembered if not one.ok]
                 outcomes += self._deliver()
                 outcomes += [one for one in run([("archive", [self._prune])]) if not one.ok]
-            report(outcomes, self.options)
+            report(outcomes, self.options, self.outbox is not None)
             status = _exit_status(outcomes)
         finally:
             if scheduled:
@@ -156,6 +156,10 @@ class Work:
         if self.outbox is None:
             return []
         outcome = deliver(self._opened())
+        if not outcome.ok and self.options.verb == "update-db":
+            lines = [one for one in self.outbox.queue.overview() if not one.reason]
+            waits = [f"{one.rows:,} of {one.bucket}.{one.measurement}" for one in lines]
+            outcome.notes.append(f"the file is read; the exit code is 1 because rows wait: {', '.join(waits)}")
         quiet = outcome.ok and not outcome.notes and not any(outcome.deliveries.values())
         if not quiet and self.options.verb == "run":
             self.memory.add_runs(time.time_ns(), [as_row(outcome)])
@@ -267,26 +271,51 @@ class Work:
             outcome.notes += _ahead(manager.source.tallies.values(), datetime.now(UTC))
 
     def _make(self, manager: FileManager, outcome: Outcome) -> None:
+        before = self._buckets()
         for bucket, wanted in manager.new_db():
-            days = wanted if self.options.dry_run else self.store.buckets().get(bucket, wanted)
+            days = wanted if self.options.dry_run else self._buckets().get(bucket, wanted)
+            if (
+                self.options.update and not self.options.dry_run and not self._buckets()
+            ):  # a server that does not list them may still change one
+                self.store.retain(bucket, wanted)
             if days != wanted and self.options.update:
                 self.store.retain(bucket, wanted)
                 outcome.notes.append(f"bucket {bucket} keeps rows {_days(wanted)} now; before: {_days(days)}")
                 continue
             other = f" (the configuration says {_days(wanted)}; --update changes it)" if days != wanted else ""
-            outcome.notes.append(f"bucket {bucket} keeps rows {_days(days)}{other}")
+            word = "would be made" if self.options.dry_run else "was there" if bucket in before else "made"
+            outcome.notes.append(f"bucket {bucket} {word}, keeps rows {_days(days)}{other}")
+
+    def _buckets(self) -> Mapping[str, int | None]:
+        """The buckets that are there already, as far as the store can say; what is wrong, making one tells."""
+        if self.options.dry_run:
+            return {}
+        try:
+            return self.store.buckets()
+        except StoreError as error:
+            log.debug("%s", error)
+            return {}
 
     def _load(self, manager: FileManager, outcome: Outcome) -> None:
         if not sys.stderr.isatty():
             manager.update_db()
-            return
-        from .progress import Progress
+        else:
+            from .progress import Progress
 
-        manager.sink = progress = Progress(manager.sink, manager.path, lambda: manager.source.parsed)
-        try:
-            manager.update_db()
-        finally:
-            progress.close()
+            manager.sink = progress = Progress(manager.sink, manager.path, lambda: manager.source.parsed)
+            try:
+                manager.update_db()
+            finally:
+                progress.close()
+        self._want_buckets(manager)
+
+    def _want_buckets(self, manager: FileManager) -> None:
+        """Make the buckets of a job's file for which update-db left rows in the outbox, though nothing new was read."""
+        if self.outbox is None or self.options.verb != "run" or self.options.dry_run:
+            return
+        seen, queue = self.memory.files.get(key(manager.path)), self.outbox.queue
+        if seen and any(queue.wanted(one.bucket) is None for one in seen.tables.values()) and queue.depth().rows:
+            manager.new_db()
 
     def _every_table(self) -> tuple[type[DataTable], ...]:
         """The tables of all drivers; one that is broken is left out, and reported."""

@@ -12,7 +12,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from ..errors import Denied, Rejected, TooLarge, Unreachable
@@ -138,7 +138,7 @@ class Courier:
         except _Stop as stop:
             self.result.stopped = str(stop)
         if self._closed:
-            said = [*([self.result.stopped] if self.result.stopped else []), *map(str, self._closed.values())]
+            said = [*([self.result.stopped] if self.result.stopped else []), *_together(self._closed)]
             self.result.stopped, self.result.failed = "\n".join(dict.fromkeys(said)), True
         elif self.result.rows and not self.result.failed and self._trouble.message:
             log.warning("deliveries go on after %.0f min", (self._now() - self._trouble.since) / 60)
@@ -396,6 +396,19 @@ class Courier:
                 raise
             log.warning("the disk is full; the ballast was deleted to make room")
             change()
+
+
+def _together(closed: Mapping[str, Denied]) -> list[str]:
+    """Why buckets wait for a person: what is the same for several is said once, with their names."""
+    alike: dict[str, list[str]] = {}
+    for bucket, denied in closed.items():
+        alike.setdefault(str(denied).replace(f"bucket {bucket!r}", "bucket"), []).append(bucket)
+    return [
+        str(closed[names[0]]).replace(f"bucket {names[0]!r}", f"buckets {', '.join(map(repr, names))}")
+        if len(names) > 1
+        else str(closed[names[0]])
+        for names in alike.values()
+    ]
 
 
 def _by_reason(dead: Sequence[tuple[list[bytes], str]]) -> list[tuple[list[bytes], str]]:

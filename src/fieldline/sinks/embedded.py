@@ -234,7 +234,7 @@ class Embedded:
         name = f" {bucket!r}" if bucket else ""
         return Rejected(
             f"{self.path}: found no bucket{name} (there are: {', '.join(there) or 'none'}).\n"
-            "  make it with: python new-db.py FILE"
+            "  Make it with: python new-db.py FILE"
         )
 
     @contextmanager
