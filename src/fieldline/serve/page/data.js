@@ -54,7 +54,6 @@ export function byTable(series) {
  * @param {number} points how many times there is room for
  * @returns {Promise<{time: number[], every: number, step: number, rows: number, newest: number|null,
  *   columns: Map<string, {mean: number[], min?: number[], max?: number[], worst?: number[], inside: [number, number]}>}>}
- *   `range`: the range asked for; `windows`: the length of the windows of each series, 0 where they are rows;
  *   `inside`: the places of the first time in the range and of the first after it; what is outside of them is for drawing only
  */
 export async function load(series, range, points, signal) {
@@ -65,8 +64,7 @@ export async function load(series, range, points, signal) {
     for (const key of columns.keys()) found.columns.get(key).inside = placesIn(found.time, range, every);
   }
   return {
-    ...found, range,
-    windows: new Map(parts.flatMap(({ columns, every }) => [...columns.keys()].map((key) => [key, every]))),
+    ...found,
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
     newest: Number.isFinite(newest) ? newest : null,
   };

@@ -66,13 +66,12 @@ export class Panel {
         bucket, measurement, field: [...new Set(series.flatMap(withFlags))],
         start: new Date(view.start).toISOString(), end: new Date(view.end).toISOString(),
       };
-      const title = series.some((one) => fieldOf(one).flags) ? "All rows, with flags" : "All rows";
       const which = tables.length > 1 ? ` ${measurement}` : "";
       for (const [format, name] of [["csv", "CSV"], ["parquet", "Parquet"]]) {
-        links.push(el("a", { href: addressOf("/api/export", { ...words, format }), download: true, text: `Download${which} as ${name}`, title }));
+        links.push(el("a", { href: addressOf("/api/export", { ...words, format }), download: true, text: `Download${which} as ${name}` }));
       }
     }
-    if (links.length) links.push(el("p.soft", { text: `${tables.flat().some((one) => fieldOf(one).flags) ? "all rows, with flags" : "all rows"}` }));
+    if (links.length) links.push(el("p.said", { text: this.panel.series.some((one) => fieldOf(one).flags) ? "all rows, with flags" : "all rows" }));
     return links;
   }
 
@@ -109,13 +108,13 @@ export class Panel {
 
   tell(summary) {
     this.root.dataset.loaded = String(Number(this.root.dataset.loaded ?? 0) + 1);
-    this.how.textContent = summary.how ?? "";
+    this.how.textContent = (!summary.empty && summary.how) || "";
     this.words.textContent = summary.empty ? `${this.panel.title}: no rows in this range.` : summary.words;
     this.body.firstElementChild?.parentElement.querySelector(".chart")?.setAttribute("aria-describedby", this.words.id);
     this.body.hidden = summary.empty;
     this.note.hidden = !summary.empty;
     if (summary.empty) put(this.note, ...this.emptyWords(summary.newest));
-    put(this.numbers, summary.numbers ? tableOf(summary.numbers) : null);
+    put(this.numbers, summary.numbers && !summary.empty ? tableOf(summary.numbers) : null);
   }
 
   emptyWords(newest) {

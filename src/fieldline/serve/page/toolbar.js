@@ -67,10 +67,13 @@ const timeOf = (text) => fromShown(Date.parse(`${text}Z`));
 function links() {
   const list = el("div.list");
   const fill = () => put(list,
-    state.last === null ? null : button(`The last ${RANGES.find(([name]) => name === state.last)[1]}, moving on`, () => copy(state), { "data-link": "moving" }),
+    state.last === null ? null : button(`The last ${RANGES.find(([name]) => name === state.last)[1]}, as time goes on`, () => copy(state), { "data-link": "moving" }),
     button("This range", () => copy({ ...state, last: null, from: Math.round(view.start), to: Math.round(view.end) }), { "data-link": "fixed" }));
   const box = el("details.menu.links", {
-    ontoggle: () => box.open && fill(),
+    ontoggle: () => {
+      box.classList.toggle("first", box.getBoundingClientRect().left < 230); // no room for its list on the left
+      if (box.open) fill();
+    },
     onkeydown: (event) => { if (event.key === "Escape") { box.open = false; box.firstChild.focus(); } },
     onfocusout: (event) => { if (!box.contains(event.relatedTarget)) box.open = false; },
   }, el("summary", { id: "link", title: "A link that shows this view", text: "Link" }), list);

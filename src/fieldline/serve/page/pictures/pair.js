@@ -1,6 +1,6 @@
 /** Two sensors of one quantity: how far apart they are over time, and one against the other. */
 
-import { fieldOf, intervalOf, keyOf, load, placesIn, valueAt } from "../data.js";
+import { fieldOf, intervalOf, keyOf, load, valueAt } from "../data.js";
 import { el, put, sharpen } from "../dom.js";
 import { cursor, hear } from "../hub.js";
 import { readable } from "../keys.js";
@@ -87,7 +87,7 @@ const good = (column, i) => column.mean[i] != null && !(state.flags !== "none" &
 
 /** Values of the same time that no check calls bad; those outside of the range are drawn and count for nothing. */
 function pairUp(table, one, other) {
-  const { time, columns, every } = alike(table, one, other);
+  const { time, columns, every } = table;
   const a = columns.get(one.key), b = columns.get(other.key), [from, to] = a.inside;
   const step = Math.max(every, intervalOf(one), intervalOf(other));
   const x = [], y = [], difference = [];
@@ -100,31 +100,6 @@ function pairUp(table, one, other) {
     return difference.push(both ? a.mean[i] - b.mean[j] : null);
   });
   return { time, difference, x, y, n: x.length, step, every, a, b };
-}
-
-/** Both series in windows of one length, the larger of their two, where these differ. */
-function alike(table, one, other) {
-  const lengths = [one, other].map((s) => table.windows.get(s.key) || intervalOf(s));
-  const every = Math.max(...lengths);
-  if (lengths[0] === lengths[1] || !Number.isFinite(every) || every <= 0) return table;
-  const means = [one, other].map(({ key }) => meansOf(table, key, every));
-  const time = [...new Set(means.flatMap((some) => [...some.keys()]))].sort((a, b) => a - b);
-  const columns = new Map([one, other].map(({ key }, i) => [key, {
-    mean: time.map((moment) => means[i].get(moment) ?? null), inside: placesIn(time, table.range, every),
-  }]));
-  return { ...table, time, columns, every };
-}
-
-/** The mean of each window of a series, of its good values; a row stands at the end of its time, a window at its beginning. */
-function meansOf(table, key, every) {
-  const column = table.columns.get(key), sums = new Map(), own = table.windows.get(key);
-  table.time.forEach((moment, i) => {
-    if (!good(column, i)) return;
-    const start = Math.floor((own ? moment : moment - 1) / every) * every;
-    const sum = sums.get(start) ?? [0, 0];
-    sums.set(start, [sum[0] + column.mean[i], sum[1] + 1]);
-  });
-  return new Map([...sums].map(([start, [sum, n]]) => [start, sum / n]));
 }
 
 /** The straight line by least squares through pairs (y over x); null when there are too few. */
