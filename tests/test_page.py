@@ -617,3 +617,21 @@ def test_back_leads_to_the_range_before_and_leaves_the_clock_alone(look):
     until(page, "location.hash.includes('last=3h')")
     assert page.locator('[data-zone="utc"]').get_attribute("aria-pressed") == "true"
     assert "zone=utc" in page.evaluate("location.hash")
+
+
+def test_an_archive_is_led_to_by_one_button(look, bench, tmp_path):
+    seen = look("#from=2028-06-02T00:00:00.000Z&to=2028-06-03T00:00:00.000Z", url=bench.url)
+    page = seen.page
+    page.wait_for_selector(".bygone:not([hidden])")
+    assert page.locator(".note p:visible").count() > 1
+    assert page.locator("button:visible", has_text="Go there").count() == 1
+    words = page.locator(".panel").first.locator("p.unseen").inner_text()
+    assert words.endswith(": no rows in this range.")
+    assert module(page, "clock.js", "[399, 401, 3650].map((days) => m.span(days * 86400000))") == [
+        "399 d",
+        "1.1 y",
+        "10.0 y",
+    ]
+    page.locator("button:visible", has_text="Go there").click()
+    page.wait_for_selector('.panel[data-kind="lines"] .body:not([hidden])')
+    seen.close(tmp_path)
