@@ -358,6 +358,37 @@ def test_a_rose_counts_every_row_once(served):
     assert answer["counts"][4][1] == (direction.between(78.75, 101.25, "left") & speed.between(2, 4, "left")).sum()
 
 
+def counted(frame, edges, good=False):
+    """Rows by sector and class of speed, calm first."""
+    if good:
+        frame = frame[~frame["Temp_46m_qc"].isin([3, 4])]
+    speed, direction = frame["Temp_46m"], frame["Wind_dir_46m"]
+    found = np.zeros((16, len(edges) + 1), dtype=int)
+    sector = ((direction + 11.25) // 22.5).astype(int) % 16
+    np.add.at(found, (sector, np.searchsorted(edges, speed, "right")), 1)
+    return found
+
+
+def test_a_rose_from_memory_is_that_of_the_rows(tmp_path):
+    """Whole days and parts of days, with and without bad values, also after a day was written anew."""
+    frame = tower(12)
+    with serving(tmp_path, tables=()) as server:
+        server.store.write("field", "tower", frame, ("station",))
+        for step in range(3):
+            for start, end in ((0, 12), (0.3, 11.6), (2.2, 2.4), (2.2, 3.1), (-3, 30), (3, 4)):
+                for good in (0, 1):
+                    words = around(start, end, speed="Temp_46m", direction="Wind_dir_46m", good=good)
+                    answer = server.json("/api/rose", **words)
+                    times = frame.index.as_unit("ms").asi8
+                    rows = frame[(times >= words["start"]) & (times < words["end"])]
+                    wanted = counted(rows, answer["edges"], bool(good))
+                    assert np.array_equal(answer["counts"], wanted[:, 1:]), (step, start, end, good)
+                    assert (answer["calm"], answer["total"]) == (wanted[:, 0].sum(), wanted.sum())
+            day = frame.index.floor("D") == START + pd.Timedelta(days=3 + step)
+            frame.loc[day, "Wind_dir_46m"] = 100.0 + 50 * step
+            server.store.write("field", "tower", frame.loc[day, ["Wind_dir_46m", "station"]], ("station",))
+
+
 def test_the_soil_is_a_mean_for_each_depth(served):
     fields = ["Soil_temp_20cm_st1", "Soil_temp_2cm_st1", "Soil_temp_2cm_st2"]
     answer = served.json("/api/soil", **around(0, 0.1, field=fields))

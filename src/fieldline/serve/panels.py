@@ -22,7 +22,7 @@ from ..errors import Rejected
 from ..groups import Known, declared, drawable, levels
 from ..groups.kinds import is_direction, sort
 from ..ports import Field
-from ..sinks.looking import Look, Wanted
+from ..sinks.looking import Look, Wanted, Wind
 from ..sources.memory import Memory
 from . import pictures
 from .context import Context
@@ -30,7 +30,7 @@ from .keys import Access, authorize
 from .layouts import Layouts
 from .pictures import MILLI, SECOND, Asked
 from .replies import Json, shown, strict
-from .rollup import Heads, Rollup
+from .rollup import Heads, Rollup, Roses
 from .states import battery_state, state_of, words_of
 
 T = TypeVar("T")
@@ -80,6 +80,7 @@ class Desk:
     context: Context
     rollup: Rollup
     heads: Heads
+    roses: Roses
 
     def look(
         self, request: Request, at: Span, more: tuple[str, ...], work: Callable[[Look], T], longest: int = LONGEST
@@ -137,7 +138,8 @@ def refuse_range(at: Span, longest: int) -> None:
 
 def router(context: Context) -> APIRouter:
     """The endpoints."""
-    desk = Desk(context, Rollup(context.store.path), Heads(context.store.path))
+    path = context.store.path
+    desk = Desk(context, Rollup(path), Heads(path), Roses(path))
     routes = APIRouter(tags=["page"])
     _whole(routes, desk)
     _lines(routes, desk)
@@ -384,20 +386,16 @@ def _wind(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/api/rose")
     def rose(request: Request, at: At, speed: Speed, direction: Direction, good: Good = 0) -> Json:
         """Rows by 16 sectors (north first) and classes of speed; `edges` are the lower ends of the classes."""
+        wind = Wind(at.station, speed, direction, EDGES, bool(good))
 
         def work(look: Look) -> dict[str, Any]:
-            found = look.rose(at.station, speed, direction, at.start * MILLI, at.end * MILLI, EDGES, bool(good))
-            counts = [[0] * len(EDGES) for _ in range(16)]
-            for sector, step, count in found:
-                if step:
-                    counts[sector][step - 1] = count
-            total = sum(count for _, _, count in found)
-            calm = sum(count for _, step, count in found if not step)
+            look.require((speed, direction))
+            counts = desk.roses.counts(look, wind, at.start * MILLI, at.end * MILLI)
             return {
                 "edges": EDGES,
-                "counts": counts,
-                "calm": calm,
-                "total": total,
+                "counts": np.ascontiguousarray(counts[:, 1:]),
+                "calm": int(counts[:, 0].sum()),
+                "total": int(counts.sum()),
                 "newest": desk.newest(look, at.station),
             }
 

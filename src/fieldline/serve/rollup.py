@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..sinks.looking import BY_RANK, PARTS, Changes, Look, Numbers, Wanted
+from ..sinks.looking import BY_RANK, DAY, PARTS, Changes, Look, Numbers, Wanted, Wind
 
 BASE = 15 * 60 * 10**9  # ns
 BLOCK = 3072  # windows: 32 days
+MOST_ROSES = 50  # that are kept; a year of one takes 0.3 MB
 Spans = tuple[tuple[str, str, int, int], ...]
 
 _TYPES = {"count": np.int64, "worst": np.uint8, "bits": np.int64, "rows": np.int64}
@@ -212,6 +213,54 @@ def _meets(stale: tuple[int, int] | None, low: int, high: int) -> bool:
 
 def _size(block: _Block) -> int:
     return sum(part.nbytes for part in block.parts.values())
+
+
+class Roses:
+    """Counts of wind by day, sector and speed, kept for whole days of UTC; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._follower, self._lock = Follower(path), threading.Lock()
+        self._known: OrderedDict[tuple[str, str, Wind], dict[int, Numbers]] = OrderedDict()
+
+    def counts(self, look: Look, wind: Wind, start: int, end: int) -> Numbers:
+        """Rows from `start` to before `end` [ns] by 16 sectors and the classes of speed, calm first."""
+        first, last = -(-start // DAY), end // DAY
+        if first >= last:
+            return _counted(look, wind, start, end)
+        with self._lock:
+            self._follow(look)
+            key = (look.table.bucket, look.table.measurement, wind)
+            days = self._known.setdefault(key, {})
+            self._known.move_to_end(key)
+            for low, high in _joined((day, day + 1) for day in range(first, last) if day not in days):
+                days |= dict.fromkeys(range(low, high), _none(wind))
+                days |= dict(look.roses(wind, low * DAY, high * DAY))
+            whole = np.sum([days[day] for day in range(first, last)], axis=0)
+            while len(self._known) > MOST_ROSES:
+                self._known.popitem(last=False)
+        return np.asarray(whole + _counted(look, wind, start, first * DAY) + _counted(look, wind, last * DAY, end))
+
+    def _follow(self, look: Look) -> None:
+        spans = self._follower.follow(look)
+        if spans is None:
+            self._known.clear()
+            return
+        for bucket, measurement, low, high in spans:
+            for key, days in self._known.items():
+                if key[0] == bucket and measurement in ("", key[1]):
+                    for day in [day for day in days if low // DAY <= day <= high // DAY]:
+                        del days[day]
+
+
+def _none(wind: Wind) -> Numbers:
+    return np.zeros((16, len(wind.edges) + 1), dtype=np.int64)
+
+
+def _counted(look: Look, wind: Wind, start: int, end: int) -> Numbers:
+    """Counts over part of a day or two, from the store."""
+    if start >= end:
+        return _none(wind)
+    return sum((counts for _, counts in look.roses(wind, start, end)), start=_none(wind))
 
 
 class Heads:

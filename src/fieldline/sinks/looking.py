@@ -6,7 +6,7 @@ Each question is one query; a look may hold several, between which nobody writes
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,6 +43,7 @@ _MADE = {
     **{"sum": "sum({it})", "count": "count({it})", "low": "min({it})", "high": "max({it})"},
     **{"sine": "sum(sin({it}))", "cosine": "sum(cos({it}))"},
 }
+DAY = 86_400 * 10**9  # ns
 _NUMBER = ("number", "integer", "boolean")
 
 
@@ -52,6 +53,18 @@ class Wanted:
 
     field: str
     part: Part
+
+
+@dataclass(frozen=True)
+class Wind:
+    """A speed and a direction of one station. edges: lower ends of the classes of speed; below the first it is calm.
+    good: without rows that a check failed or suspects."""
+
+    station: str
+    speed: str
+    direction: str
+    edges: tuple[float, ...]
+    good: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,12 +185,11 @@ class Look:
         sum, low, high, sine, cosine: NaN where there is no value. worst: 0 where there is no flag.
         """
         cells = [cell for one in wanted for cell in self._cells(one)]
-        floor = Sql("" if start >= 0 else f" - CAST(epoch_ns(time) % {int(every)} < 0 AS BIGINT)")
         statement = sql(
             "SELECT epoch_ns(time) // {every}{floor} AS at, {cells} FROM {table} WHERE {condition}"
             " GROUP BY 1 ORDER BY 1",
             every=Sql(str(int(every))),
-            floor=floor,
+            floor=_floor("time", start, every),
             cells=_numbered(cells),
             table=self.table.path,
             condition=self._condition(station),
@@ -211,24 +223,32 @@ class Look:
         pairs = {name: (row[2 * place], row[2 * place + 1]) for place, name in enumerate(fields)}
         return {name: (int(at), float(value)) for name, (at, value) in pairs.items() if at is not None}
 
-    def rose(
-        self, station: str, speed: str, direction: str, start: int, end: int, edges: Sequence[float], good: bool
-    ) -> list[tuple[int, int, int]]:
-        """Rows by sector of 22.5 degrees (0 is around north) and class of speed (0 is below the first edge)."""
-        fast, where = (self._value(self._column(name), good) for name in (speed, direction))
-        steps = Sql(" + ".join(f"CAST(s >= {float(edge)!r} AS INTEGER)" for edge in edges))
+    def roses(self, wind: Wind, start: int, end: int) -> Iterator[tuple[int, Numbers]]:
+        """Rows of each day of UTC that has some, by sector of 22.5 degrees (0 is around north) and class of speed (0 is
+        below the first edge): the day's number since 1970, and 16 rows of counts."""
+        fast, where = (self._value(self._column(name), wind.good) for name in (wind.speed, wind.direction))
+        steps = Sql(" + ".join(f"CAST(s >= {float(edge)!r} AS UTINYINT)" for edge in wind.edges))
         statement = sql(
-            "SELECT CAST(floor((d + 11.25) / 22.5) AS BIGINT) % 16, {steps}, count(*)"
-            " FROM (SELECT {fast} AS s, {where} AS d FROM {table} WHERE {condition})"
-            " WHERE s IS NOT NULL AND d BETWEEN 0 AND 360 GROUP BY 1, 2 ORDER BY 1, 2",
+            "SELECT CAST(epoch_ns(t) // {day}{floor} AS INTEGER) AS at,"
+            " CAST(floor((d + 11.25) / 22.5) AS UTINYINT) % 16 AS sector, {steps} AS step, count(*) AS rows"
+            " FROM (SELECT time AS t, {fast} AS s, {where} AS d FROM {table} WHERE {condition})"
+            " WHERE s IS NOT NULL AND d BETWEEN 0 AND 360 GROUP BY 1, 2, 3",
+            day=Sql(str(DAY)),
+            floor=_floor("t", start, DAY),
             steps=steps,
             fast=fast,
             where=where,
             table=self.table.path,
-            condition=self._condition(station),
+            condition=self._condition(wind.station),
         )
-        rows = self.cursor.execute(statement, [start, end, *self._tag(station)]).fetchall()
-        return [(int(sector), int(step), int(count)) for sector, step, count in rows]
+        data = self._arrays(statement, [start, end, *self._tag(wind.station)])
+        at, sector, step, count = (
+            np.ma.getdata(data[name]).astype("int64") for name in ("at", "sector", "step", "rows")
+        )
+        windows, places = np.unique(at, return_inverse=True)
+        counts = np.zeros((len(windows), 16, len(wind.edges) + 1), dtype=np.int64)
+        counts[places, sector, step] = count
+        yield from zip(windows.tolist(), counts, strict=True)
 
     def _cells(self, wanted: Wanted) -> list[Sql]:
         """What a part of a window is made of, in the order of PARTS."""
@@ -311,6 +331,11 @@ def _changes(cursor: Cursor, since: int) -> Changes:
     rows = cursor.execute(catalog.WRITES_SINCE, [since]).fetchall()
     whole = len(rows) == last - since
     return Changes(int(last), tuple(rows) if whole else None)
+
+
+def _floor(time: str, start: int, every: int) -> Sql:
+    """What makes a window's number that of the window below, since `//` rounds toward 1970."""
+    return Sql("" if start >= 0 else f" - CAST(epoch_ns({time}) % {int(every)} < 0 AS BIGINT)")
 
 
 def _numbered(cells: Sequence[Sql]) -> list[Sql]:
