@@ -142,14 +142,74 @@ def test_the_outbox_is_listed_shown_exported_and_dropped_only_when_told_twice(fa
 
 
 def test_what_was_exported_can_be_loaded_as_it_is(facade, tmp_path):
+    """By one request, as any tool sends a file: one bucket, one precision."""
     server, site = with_rows_that_wait(facade, tmp_path)
-    assert site.call("outbox", "export", "--out", str(tmp_path / "all.lp")) == 0
+    assert site.call("outbox", "export", "--out", str(tmp_path / "all.lp")) == 2
+    assert "rows of the buckets air, field, fluxes" in site.err
     server.create("other")
-    for block in (tmp_path / "all.lp").read_text(encoding="utf-8").split("# bucket ")[1:]:
-        head, _, lines = block.partition("\n")
-        server.influxd.write("other", lines, head.split()[-1])
+    for bucket in ("air", "fluxes"):
+        out = tmp_path / f"{bucket}.lp"
+        assert site.call("outbox", "export", "--bucket", bucket, "--out", str(out)) == 0, site.err
+        server.influxd.write("other", out.read_text(encoding="utf-8"), "n")
     assert stored(server.influxd, "Met", bucket="other") == wanted(range(10))
     assert stored(server.influxd, "Flux", bucket="other") == wanted(range(20))
+
+
+def test_a_word_that_an_act_does_not_look_at_is_refused(facade, tmp_path):
+    _, site = with_rows_that_wait(facade, tmp_path)
+    for words in (("send", "77"), ("list", "--refused"), ("show", "--json"), ("retry", "4711")):
+        assert site.call("outbox", *words) == 2, words
+
+
+def test_a_long_wait_is_not_sat_out_beside_a_person(facade, tmp_path):
+    server = facade()
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header() + rows(0, 9))
+    server.faults = lambda _: Status(429, retry_after=7200)
+    assert site.run()[0] == 1
+    assert site.call("outbox", "send") == 1
+    assert "the server wants to be asked again in 3600 s" in site.err
+
+
+def test_replayed_rows_that_are_refused_are_told(facade, tmp_path):
+    server = facade()
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header() + rows(0, 9))
+    assert site.run()[0] == 0
+    server.faults = lambda _: Status(400, body=b'{"code":"invalid","message":"not today"}')
+    assert site.call("replay") == 3
+    assert "rows were refused and are set aside" in site.out
+
+
+def test_refused_rows_come_from_the_archive_when_the_state_is_damaged(facade, tmp_path):
+    server = facade()
+    site = Mast(tmp_path / "site", server.url)
+    site.put(header() + rows(0, 9))
+    server.faults = lambda _: Status(400, body=b'{"code":"invalid","message":"not today"}')
+    assert site.run()[0] == 3
+    server.faults = []
+    (site.home / "state.db").write_bytes(b"no database" * 1000)
+    for log in site.home.glob("state.db-*"):
+        log.unlink()
+    site.put(header() + rows(10, 19))  # the file is overwritten meanwhile: only the archive has the rows
+    for _ in range(3):
+        code, _ = site.run()
+    assert code == 0, site.err
+    assert stored(server.influxd, "Met") == wanted(range(20))
+
+
+def test_many_series_are_told_before_they_hurt(facade, tmp_path, monkeypatch):
+    """Also where each run brings one row, as a tag that is a measured value does."""
+    monkeypatch.setattr("fieldline.outbox.box._SERIES", 6)
+    server = facade()
+    site = Mast(tmp_path / "site", server.url)
+    told = []
+    for number in range(8):
+        site.put(header().replace(b'"tower"', b'"s%d"' % number) + rows(number, number))
+        assert site.run()[0] == 0, site.err
+        told.append("series by now" in site.out)
+    assert told[0] is False
+    assert told[-1] is True
 
 
 def test_two_buckets_and_several_tables_keep_their_order(facade, tmp_path, monkeypatch):

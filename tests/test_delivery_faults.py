@@ -390,7 +390,7 @@ def test_a_driver_that_is_killed_at_any_moment_delivers_everything_once(facade, 
             file.write(data[cut:])
         count += new
         done += process.poll() is not None
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         _, err = process.communicate()
         assert process.returncode in (-signal.SIGKILL, 0, 1), err
         assert "a fault in the program" not in err
@@ -556,7 +556,7 @@ def test_a_state_is_made_again_although_the_run_that_does_it_is_killed(facade, t
     for _ in range(max(3, KILLS // 4)):
         process = site.start()
         time.sleep(dice.uniform(0.5, 1.6))
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.communicate()
     clock = Clock(monkeypatch, time.time() + 4000)
     site.run()

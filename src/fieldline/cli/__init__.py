@@ -179,6 +179,7 @@ def _outbox_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--refused", action="store_true", help="those that were refused for good, not those that wait")
     parser.add_argument("--newest", action="store_true", help="send: the newest rows first")
     parser.add_argument("--out", type=Path, metavar="FILE", help="export: write line protocol to this file")
+    parser.add_argument("--bucket", metavar="BUCKET", help="export: only rows of this bucket")
     parser.add_argument("--rows", type=int, metavar="N", help="drop: how many rows, as the first call said")
 
 

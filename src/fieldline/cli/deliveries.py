@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import Rejected
+from ..errors import Denied, Rejected
 from ..ledger import set_aside
 from ..manager import Outcome, run
 from ..outbox import SCHEMA, Delivery, Outbox
@@ -70,7 +70,7 @@ def _deliver(work: Opened, outcome: Outcome) -> None:
     queue = work.outbox.queue
     done = work.outbox.finish()
     if not queue.depth().rows and queue.unjudged():
-        again = _judge_again(work)
+        again = _judge_again(work, outcome)
         done = Delivery(
             done.rows + again.rows,
             done.dead + again.dead,
@@ -84,16 +84,18 @@ def _deliver(work: Opened, outcome: Outcome) -> None:
     outcome.deliveries = {"delivered": done.rows, "waiting": depth.rows, "refused": done.dead}
     if done.dead:
         outcome.notes.append(f"{done.dead:,} rows were refused and are set aside: see them with `fieldline outbox`")
-    if not depth.rows:
+    if not depth.rows and not queue.depth(dead=True).rows:  # what was refused is nowhere else than in the archive
         _mark(work)
-    elif done.failed:
+    if not depth.rows:
+        return
+    if done.failed:
         outcome.ok = False
         outcome.message = f"{depth.rows:,} rows wait in the outbox, none is lost: {done.stopped}"
     else:
         outcome.notes.append(f"{depth.rows:,} rows wait in the outbox: {done.stopped}")
 
 
-def _judge_again(work: Opened) -> Delivery:
+def _judge_again(work: Opened, outcome: Outcome) -> Delivery:
     """Make flags again where the server could not be asked for the rows beside them."""
     import pandas as pd
 
@@ -107,6 +109,12 @@ def _judge_again(work: Opened) -> Delivery:
         classes = tables.get((bucket, measurement), [])
         try:
             rows, _ = judge_measurement(store, judge, bucket, measurement, classes, begin, end + pd.Timedelta(1, "us"))
+        except Denied as denied:
+            log.info("%s.%s is not judged again: %s", bucket, measurement, denied)
+            outcome.notes.append(
+                "the token may not read, so flags are made without the rows before; all rows are stored"
+            )
+            rows = 0
         except Rejected as nothing:  # what was to be judged was refused or dropped, so there is no such measurement
             log.info("%s.%s: nothing is judged again: %s", bucket, measurement, nothing)
             rows = 0

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ..errors import ConfigError, InputError, UsageError
+from ..lineprotocol import split
 from ..outbox import SCHEMA, Queue, Trouble, Waiting
 from ..parcels import unpack
 from ..settings import Settings
@@ -20,11 +22,13 @@ from .configured import load_settings, locked
 from .deliveries import opened
 from .show import span, table
 
+_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _SHOWN = 50  # lines of a parcel that are printed; `export` writes all
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what is asked; return the exit status."""
+    _refuse_idle_options(options)
     settings = load_settings(options)
     acts: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
         "list": _list,
@@ -35,6 +39,25 @@ def main(options: argparse.Namespace) -> int:
         "drop": _drop,
     }
     return acts[options.act](options, settings)
+
+
+def _refuse_idle_options(options: argparse.Namespace) -> None:
+    """Raises: UsageError, for what this act would not look at."""
+    takes = {
+        "list": ("json",),
+        "show": ("numbers", "refused"),
+        "send": ("newest",),
+        "retry": ("numbers",),
+        "export": ("numbers", "refused", "out", "bucket"),
+        "drop": ("numbers", "refused", "rows"),
+    }
+    for name in ("json", "numbers", "refused", "newest", "out", "bucket", "rows"):
+        given = getattr(options, name)
+        if given not in (None, False, []) and name not in takes[options.act]:
+            words = " ".join(map(str, given)) if name == "numbers" else f"--{name}"
+            raise UsageError(
+                f"outbox {options.act}", words, "an option that it takes", "See `fieldline outbox --help`."
+            )
 
 
 def _list(options: argparse.Namespace, settings: Settings) -> int:
@@ -119,30 +142,48 @@ def _retry(options: argparse.Namespace, settings: Settings) -> int:
     _need_a_server(settings)
     with locked(settings), opened(options, settings) as work:
         queue = Queue(work.memory.ledger)
-        rows = queue.revive(options.numbers or queue.numbers(dead=True))
+        options.refused = True
+        rows = queue.revive(one.number for one in _chosen(queue, options))
     print(f"{rows:,} refused rows wait again")
     return _send(options, settings) if rows else DONE
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> int:
-    """Parcels as a file of line protocol, which any InfluxDB tool can load; compressed, if its name ends in .gz."""
+    """Parcels of one bucket as a file of line protocol in nanoseconds; compressed, if its name ends in .gz."""
     if options.out is None:
         raise UsageError("export", "no --out", "a file to write to", "Add for example --out waiting.lp.gz.")
     memory = Memory(settings.home / "state.db", frozen=True, more=SCHEMA)
-    rows = 0
     try:
-        with gzip.open(options.out, "wb") if options.out.suffix == ".gz" else options.out.open("wb") as file:
-            for one in _chosen(Queue(memory.ledger), options):
-                file.write(f"# bucket {one.parcel.bucket}, precision {one.parcel.precision}\n".encode())
-                file.write(unpack(one.parcel))
-                rows += one.parcel.rows
+        chosen = _chosen(Queue(memory.ledger), options)
+        if options.bucket:
+            chosen = [one for one in chosen if one.parcel.bucket == options.bucket]
+        buckets = sorted({one.parcel.bucket for one in chosen})
+        if len(buckets) > 1:
+            found = f"rows of the buckets {', '.join(buckets)}"
+            raise UsageError("export", found, "those of one bucket", f"Add for example --bucket {buckets[0]}.")
+        rows = _written(chosen, options.out) if chosen else 0
     except OSError as error:
         found = error.strerror or str(error)
         raise InputError(str(options.out), found, "a file that can be written", "Name another with --out.") from error
     finally:
         memory.close()
-    print(f"{rows:,} rows written to {options.out}; they stay in the outbox")
+    if not rows:
+        print("nothing to export; no file was written")
+        return DONE
+    print(f"{rows:,} rows of the bucket {buckets[0]} written to {options.out}, times in ns; they stay in the outbox")
     return DONE
+
+
+def _written(chosen: Sequence[Waiting], out: Path) -> int:
+    """Write the lines, all in one precision, so that the file can be loaded as it is; return how many."""
+    part = out.with_name(out.name + ".part")
+    with gzip.open(part, "wb") if out.suffix == ".gz" else part.open("wb") as file:
+        for one in chosen:
+            for line in split(unpack(one.parcel)):
+                text, _, time = line.rstrip(b"\n").rpartition(b" ")
+                file.write(b"%b %d\n" % (text, int(time) * _NS[one.parcel.precision]))
+    part.replace(out)
+    return sum(one.parcel.rows for one in chosen)
 
 
 def _drop(options: argparse.Namespace, settings: Settings) -> int:

@@ -19,7 +19,7 @@ from ..settings import Settings
 from ..sources.archive import Archive
 from ..sources.replay import Replay
 from ..tables import DataTable, Layout, Planner
-from . import DONE, FAILED, drivers
+from . import DONE, FAILED, QUARANTINED, drivers
 from .configured import checker, load_settings, locked
 from .show import table
 from .times import moment
@@ -46,9 +46,13 @@ def main(options: argparse.Namespace) -> int:
     print(table(("measurement", "rows"), rows) if rows else "the archive has no rows of that time")
     for problem in problems:
         print(problem, file=sys.stderr)
+    for note in outcome.notes if outcome is not None else ():
+        print(f"note: {note}")
     if outcome is not None and outcome.message != "ok":
         print(outcome.message, file=sys.stderr)
-    return FAILED if problems or (outcome is not None and not outcome.ok) else DONE
+    if problems or (outcome is not None and not outcome.ok):
+        return FAILED
+    return QUARANTINED if outcome is not None and outcome.deliveries.get("refused") else DONE
 
 
 def _show(settings: Settings, start: pd.Timestamp | None, end: pd.Timestamp | None) -> int:

@@ -7,6 +7,7 @@ import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..ledger import Ledger
 from ..ports import Store
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # a run without new rows must not pay for pandas
 
 clock = time.time  # seconds since 1970; a proof of long outages puts another one here
 _FREE_WINDOW = 5_000_000  # bytes in 5 min that the free plans of InfluxDB Cloud take
+CLOUD = ".cloud2.influxdata.com"
 SERVERLESS_COLUMNS = 200  # of a measurement, in InfluxDB Cloud Serverless, on any plan
 
 
@@ -92,7 +94,12 @@ def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_fir
             window_bytes=_FREE_WINDOW if free else None,
             newest_first=limits.newest_first or newest_first,
         ),
-        Cap(limits.megabytes * 1_000_000, limits.days, own.columns),
+        Cap(
+            limits.megabytes * 1_000_000,
+            limits.days,
+            own.columns or (SERVERLESS_COLUMNS if free else None),
+            SERVERLESS_COLUMNS if (urlsplit(own.url).hostname or "").endswith(CLOUD) else None,
+        ),
         to=secret,
         now=lambda: clock(),
         ballast=ballast(settings),

@@ -45,12 +45,14 @@ class Cap:
     """How much may wait; beyond it the oldest is deleted from the outbox (the raw archive still has it).
 
     bytes: on the disk, compressed. days: since it came; None: for ever. columns: of one measurement, tags, fields and
-    time together, that the server takes; None: any number.
+    time together, that the server takes; None: any number. likely_columns: what it takes if it is what its name says:
+    beyond that a person is warned.
     """
 
     bytes: int = 2_000_000_000
     days: int | None = None
     columns: int | None = None
+    likely_columns: int | None = None
 
 
 _POLICY, _CAP = Policy(), Cap()
@@ -153,8 +155,12 @@ class Outbox:
                 f" {most}, which is what the server takes.\n  Say `influxdb.flags: apart` to keep the flags elsewhere,"
                 " declare fewer columns (`others = False`), or split the table."
             )
-        if most is not None and new and columns > most * 0.8:
-            self._say(f"{bucket}.{measurement} has {columns} columns, and the server takes {most}")
+        likely = most or self._cap.likely_columns
+        if likely is not None and new and columns > likely * 0.8:
+            self._say(
+                f"{bucket}.{measurement} has {columns} columns, and the server takes {likely}:"
+                " say `influxdb.flags: apart` to keep the flags elsewhere"
+            )
         if batch.tags:
             self._count_series(bucket, measurement, batch)
 
@@ -162,8 +168,8 @@ class Outbox:
         tags = list(batch.tags)
         each = batch.frame[tags].drop_duplicates().itertuples(index=False)
         digests = [hashlib.blake2b(repr((measurement, *one)).encode(), digest_size=12).digest() for one in each]
-        count = self.queue.add_series(bucket, digests)
-        if count > _SERIES // 2 and len(digests) > 1:
+        count, new = self.queue.add_series(bucket, digests)
+        if count > _SERIES // 2 and new:
             self._say(
                 f"the bucket {bucket} has {count:,} series by now; servers refuse more or become slow (a free plan at"
                 f" {_SERIES:,}). Is a tag of {measurement} ({', '.join(tags)}) a measured value? Make it a field"
@@ -173,6 +179,8 @@ class Outbox:
         """Delete what is over the cap, and say so; say before how full it is."""
         since = 0.0 if self._cap.days is None else self._now() - self._cap.days * _DAY
         rows, kept = self.queue.trim(self._cap.bytes, since)
+        if gone := self.queue.trim_refused(self._cap.bytes // 10):
+            self._say(f"{gone:,} refused rows, the oldest, were deleted: they may take a tenth of outbox.megabytes")
         if rows:
             day = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(kept))
             text = (

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 WINDOW = 300.0  # [s] in which a plan allows so many bytes
 _FIRST, _LONGEST = 10.0, 600.0  # [s] wait after the first failure, and at most: a run or two are passed over
 _PATIENCE = 3600.0  # [s] the longest wait that a server may ask for; a longer one means that the clock was set back
+_SOON = 60.0  # [s] a wait that is worth it within a run, and beside a person
 _TRIES = 3  # in one run, after something was delivered or when the server says how long to wait
 _POLL = 0.1  # [s] until the queue is looked at again while files are still read
 _DAY = 86_400.0  # [s]
@@ -173,7 +174,7 @@ class Courier:
         trouble, now = self._trouble, self._now()
         if trouble.to != self._to:  # another server, or another token: nobody has refused it yet
             self._trouble = trouble = replace(trouble, not_before=0.0, to=self._to)
-        if 0 < trouble.not_before - now < _PATIENCE and not self._tries:
+        if 0 < trouble.not_before - now <= _PATIENCE and not self._tries:
             self.result.failed = True
             raise _Stop(f"the next try is in {trouble.not_before - now:.0f} s at the earliest; {trouble.message}")
         if self._left() <= 0 and self.result.requests:
@@ -189,8 +190,9 @@ class Courier:
         wait = max(own if error.retry_after is None else 0.0, min(error.retry_after or 0.0, _PATIENCE))
         words = self._failed(error, wait)
         hopeful = error.retry_after is not None or self.result.rows
-        if not hopeful or self._tries >= _TRIES or wait > self._left():
-            raise _Stop(words) from error
+        if not hopeful or self._tries >= _TRIES or wait > min(_SOON, self._left()):
+            asked = f"; the server wants to be asked again in {wait:.0f} s" if error.retry_after else ""
+            raise _Stop(words + asked) from error
         self._tries += 1
         self._pause(wait)
 
@@ -344,10 +346,12 @@ class Courier:
         stored = 0
         try:
             self._look_at_the_time(parts)
-            while parts:
+            while parts:  # each of them within what the plan takes
                 lines = parts[-1]
+                part = _part(one, lines)
+                self._room(part)
                 try:
-                    self._send(_part(one, lines))
+                    self._send(part)
                 except Rejected as refused:
                     parts.pop()
                     parts += self._smaller(lines, refused, dead)

@@ -108,11 +108,19 @@ class Queue:
         """What came first of all that waits, but for buckets that are `closed`."""
         if not closed:
             return self._next("SELECT id FROM outbox WHERE reason = '' ORDER BY id LIMIT 1", ())
-        with self.ledger.reading() as db:
-            names = db.execute("SELECT DISTINCT bucket FROM outbox WHERE reason = ''").fetchall()
         query = "SELECT id FROM outbox WHERE reason = '' AND bucket = ? ORDER BY id LIMIT 1"
-        found = [self._next(query, (name,)) for (name,) in names if name not in closed]
+        found = [self._next(query, (name,)) for name in self._buckets() if name not in closed]
         return min((one for one in found if one), key=lambda one: one.number, default=None)
+
+    def _buckets(self) -> list[str]:
+        """The buckets for which something waits; one step along the index for each, however much waits."""
+        found, query = list[str](), "SELECT min(bucket) FROM outbox WHERE reason = '' AND bucket > ?"
+        with self.ledger.reading() as db:
+            (name,) = db.execute("SELECT min(bucket) FROM outbox WHERE reason = ''").fetchone()
+            while name is not None:
+                found.append(name)
+                (name,) = db.execute(query, (name,)).fetchone()
+        return found
 
     def newest_number(self) -> int:
         """The number of what came last of all that waits; 0: nothing waits."""
@@ -223,6 +231,18 @@ class Queue:
                 db.execute("DELETE FROM outbox WHERE id = ?", (found[0],))
                 rows, kept = rows + found[1], found[2]
 
+    def trim_refused(self, most_bytes: int) -> int:
+        """Delete what was refused beyond so many bytes, oldest first; return how many rows."""
+        rows = 0
+        with self.ledger.transaction() as db:
+            while self.depth(dead=True).bytes > most_bytes:
+                number, count = db.execute(
+                    "SELECT id, rows FROM outbox WHERE reason <> '' ORDER BY id LIMIT 1"
+                ).fetchone()
+                db.execute("DELETE FROM outbox WHERE id = ?", (number,))
+                rows += count
+        return rows
+
     def want(self, bucket: str, keep_days: int | None) -> None:
         """Remember that a bucket is to be made before rows are sent to it."""
         known = self.wanted(bucket)
@@ -288,12 +308,17 @@ class Queue:
             values = [(bucket, measurement, one.name, one.kind, one.tag) for one in fields]
             db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?, ?)", values)
 
-    def add_series(self, bucket: str, digests: Iterable[bytes]) -> int:
-        """Remember series by what tells them apart; return how many the bucket has by now."""
+    def add_series(self, bucket: str, digests: Iterable[bytes]) -> tuple[int, int]:
+        """Remember series by what tells them apart; return how many the bucket has by now, and how many are new.
+
+        They are counted only when one is new.
+        """
         with self.ledger.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO series VALUES (?, ?)", [(bucket, one) for one in digests])
-            (count,) = db.execute("SELECT count(*) FROM series WHERE bucket = ?", (bucket,)).fetchone()
-            return int(count)
+            add = "INSERT OR IGNORE INTO series VALUES (?, ?)"
+            new = sum(db.execute(add, (bucket, one)).rowcount for one in digests)
+            query = "SELECT count(*) FROM series WHERE bucket = ?"
+            (count,) = db.execute(query, (bucket,)).fetchone() if new else (0,)
+            return int(count), new
 
 
 def _values(one: Waiting) -> list[object]:

@@ -42,6 +42,8 @@ def _zone(text: str) -> str:
 def _url(text: str) -> str:
     if text and not re.match(r"https?://[^/\s]", text, re.IGNORECASE):
         raise ValueError("must begin with http:// or https:// and the name of a machine")
+    if "?" in text or "#" in text or "@" in text.partition("://")[2].partition("/")[2]:
+        raise ValueError("must be an address alone: a login goes into the token, as name:password")
     return text.rstrip("/")
 
 
