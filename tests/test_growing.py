@@ -21,6 +21,7 @@ from fieldline.settings import Log
 from fieldline.sinks.embedded import Embedded
 from fieldline.sources import order, pieces
 from fieldline.sources.memory import FileSeen, Memory
+from fieldline.sources.order import after, without
 from fieldline.sources.pieces import Place
 from fieldline.sources.quarantine import Quarantine
 from growing import PROJECT, STEP, Site, header, manager, row, rows, settled, stamp, temp, wanted
@@ -670,3 +671,24 @@ def test_holes_are_told_by_stamps_where_an_interval_is_declared():
     assert order.holes(times, None, minute) == ((2 * minute, 6 * minute, 3), (7 * minute, 9 * minute, 1))
     assert order.holes(times[3:], 5 * minute, minute) == ((7 * minute, 9 * minute, 1),)
     assert order.holes(times[:3], 9 * minute, minute) == ()  # late rows fill holes
+
+
+@pytest.mark.parametrize(
+    ("missing", "aside", "left"),
+    [
+        (((3, 3),), {3}, ()),
+        (((3, 7),), {5}, ((3, 4), (6, 7))),
+        (((3, 7),), {3, 7, 99}, ((4, 6),)),
+        (((3, 4), (9, 9)), {4, 9}, ((3, 3),)),
+        (((2**32 - 1, 1),), {0}, ((2**32 - 1, 2**32 - 1), (1, 1))),
+        (((3, 4),), set(), ((3, 4),)),
+    ],
+)
+def test_a_record_that_was_set_aside_is_not_missing(missing, aside, left):
+    assert without(missing, aside) == left
+
+
+def test_the_next_record_follows_those_that_were_set_aside():
+    assert after(7, {8, 9, 11}) == 9
+    assert after(2**32 - 1, {0}) == 0
+    assert after(None, {1}) is None

@@ -85,7 +85,7 @@ def _means(rows: pd.DataFrame, tags: Sequence[str], names: Sequence[str], every:
     """The mean direction of each window and series. [deg]"""
     keys = _keys(rows, tags, _floor(pd.DatetimeIndex(rows.index), every))
     values = rows[list(names)].astype("float64").set_axis(keys)
-    angle = np.radians(values.where((values >= -180) & (values <= 360)))
+    angle = values.where((values >= -180) & (values <= 360)) * (np.pi / 180)
     by = list(range(keys.nlevels))
     sine, cosine = (angle.apply(part).groupby(level=by).mean() for part in (np.sin, np.cos))
     mean = pd.DataFrame(np.degrees(np.arctan2(sine, cosine))).round(9) % 360

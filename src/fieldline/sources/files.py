@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -236,7 +236,9 @@ class LoggerFile:
         )
         after = replace(table, kinds=table.kinds | rows.kinds)
         if len(frame):
-            counts += self._look(layout, after, rows, frame)
+            counts += self._look(
+                layout, after, rows, frame, _records(block.header.names, [row.text for row in rows.bad])
+            )
         for name, count in counts.items():
             for one in (tally, after):
                 setattr(one, name, getattr(one, name) + count)
@@ -287,8 +289,13 @@ class LoggerFile:
             known = table.kinds | layout.kinds(self.stored(layout))
         return replace(table, kinds=known)
 
-    def _look(self, layout: Layout, table: TableSeen, rows: Rows, frame: pd.DataFrame) -> Counter[str]:
-        """What the order of the rows tells, as counts; `table` becomes what is known after them."""
+    def _look(
+        self, layout: Layout, table: TableSeen, rows: Rows, frame: pd.DataFrame, aside: Collection[int]
+    ) -> Counter[str]:
+        """What the order of the rows tells, as counts; `table` becomes what is known after them.
+
+        aside: the numbers of records that can't be read.
+        """
         from . import order
 
         times = _nanoseconds(frame.index)
@@ -296,6 +303,7 @@ class LoggerFile:
         before = order.Before(table.newest, table.last, table.record, table.interval)
         overwritten = self._overwritten is not None and layout.name not in self._overwritten
         found = order.look(times, records, before, overwritten)
+        found = replace(found, missing=order.without(found.missing, aside))
         if self._overwritten is not None:
             self._overwritten.add(layout.name)
         self._report(layout, found, before, overwritten)
@@ -303,7 +311,7 @@ class LoggerFile:
         again = self._again(layout, rows, frame, times, table.newest)
         table.interval = order.interval(times, table.newest, table.interval)
         table.newest = max(int(times.max()), int(times[0]) if table.newest is None else table.newest)
-        table.last, table.record = int(times[-1]), found.record
+        table.last, table.record = int(times[-1]), order.after(found.record, aside)
         return Counter(
             duplicates=int(again.sum()),
             missing=found.missing_records + found.overwritten,
@@ -398,3 +406,12 @@ def _stamp(nanoseconds: int | None) -> pd.Timestamp | None:
 def _iso(nanoseconds: int | None) -> str:
     """A stamp as a person reads it, ISO 8601 with Z."""
     return str(_stamp(nanoseconds)).replace(" ", "T").replace("+00:00", "Z")
+
+
+def _records(names: Sequence[str], texts: Iterable[str]) -> set[int]:
+    """The record numbers of lines that can't be read as a whole, where this one cell can."""
+    if "RECORD" not in names:
+        return set()
+    place = names.index("RECORD")
+    cells = (text.split(",")[place : place + 1] for text in texts)
+    return {int(cell[0].strip(' "')) for cell in cells if cell and cell[0].strip(' "').isdecimal()}

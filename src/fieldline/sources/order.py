@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -78,6 +78,25 @@ def look(times: Ints, records: Ints | None, before: Before, overwritten: bool = 
     reset = ~ahead & (jumps > 0) & (np.diff(all_times) > 0)
     missing, highest = _gaps(all_records, reset)
     return Order(missing, _pairs(last, times, (steps < 0) & ahead), late, highest, 0 if ahead[0] else lost)
+
+
+def without(missing: Sequence[tuple[int, int]], aside: Collection[int]) -> tuple[tuple[int, int], ...]:
+    """Gaps without the records that came but could not be read: those lie in the quarantine and are not missing."""
+    left = list[tuple[int, int]]()
+    for first, last in missing:
+        length = (last - first) % _WRAP + 1
+        inside = sorted(step for one in aside if (step := (one - first) % _WRAP) < length)
+        for before, after in pairwise([-1, *inside, length]):
+            if after - before > 1:
+                left.append(((first + before + 1) % _WRAP, (first + after - 1) % _WRAP))
+    return tuple(left)
+
+
+def after(record: int | None, aside: Collection[int]) -> int | None:
+    """The number that the next one follows, when the rows behind `record` came but could not be read."""
+    while record is not None and (record + 1) % _WRAP in aside:
+        record = (record + 1) % _WRAP
+    return record
 
 
 def _pairs(last: Ints, times: Ints, where: Flags) -> tuple[tuple[int, int], ...]:
