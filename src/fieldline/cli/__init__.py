@@ -110,7 +110,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
         return _with_options(
             argparse.ArgumentParser(
                 prog=_SCRIPTS[verb],
-                description=f"{_VERBS[verb][0].capitalize()}.",
+                description=_sentence(_VERBS[verb][0]),
                 epilog=f"example: python {_VERBS[verb][1].replace(f'fieldline {verb}', _SCRIPTS[verb])}\n{_EXITS}",
                 formatter_class=argparse.RawDescriptionHelpFormatter,
             ),
@@ -127,9 +127,14 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fieldline {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (text, example) in _VERBS.items():
-        sub = verbs.add_parser(name, help=text, description=f"{text.capitalize()}.", epilog=f"example: {example}")
+        sub = verbs.add_parser(name, help=text, description=_sentence(text), epilog=f"example: {example}")
         _with_options(sub, name)
     return parser
+
+
+def _sentence(text: str) -> str:
+    """With a capital and a full stop; names such as InfluxDB keep theirs."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
@@ -240,7 +245,9 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _keys_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=("add", "list", "revoke"), help="what to do")
+    parser.add_argument(
+        "act", nargs="?", choices=("add", "list", "revoke"), default="list", help="what to do (default: list)"
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="what the key is for; revoke also takes its number")
     parser.add_argument(
         "--read", action="append", metavar="BUCKET", help="add: what it may read; several times, or '*' for all"
@@ -250,7 +257,13 @@ def _keys_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _dashboards_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=("export", "push", "share", "unshare", "list"), help="what to do")
+    parser.add_argument(
+        "act",
+        nargs="?",
+        choices=("export", "push", "share", "unshare", "list"),
+        default="list",
+        help="what to do (default: list what is in Grafana)",
+    )
     parser.add_argument(
         "target", nargs="?", metavar="WHAT", help="export: the folder to write to; (un)share: a station or dashboard"
     )

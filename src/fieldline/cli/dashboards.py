@@ -53,6 +53,7 @@ def export(options: argparse.Namespace) -> int:
     for path in gone:
         path.unlink()
     print(f"{len(made)} files in {folder}" + (f", {len(gone)} that are no longer made were deleted" if gone else ""))
+    print("let Grafana read them as docs/grafana.md says, or send all to it: fieldline dashboards push")
     return DONE
 
 

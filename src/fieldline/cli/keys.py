@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from datetime import UTC, datetime
 
-from ..errors import UsageError
+from ..errors import Unreachable, UsageError
 from ..serve.keys import ALL, Key, Keys
+from ..settings import Settings
 from . import DONE
 from .configured import load_settings
 from .show import table
+from .stores import open_store, store_path
+
+log = logging.getLogger(__name__)
 
 
 def main(options: argparse.Namespace) -> int:
     """Make, list or revoke keys."""
-    keys = Keys(load_settings(options).home / "keys.json")
+    settings = load_settings(options)
+    keys = Keys(settings.home / "keys.json")
     if options.act == "list":
         print(_listed(keys))
         return DONE
@@ -28,12 +34,30 @@ def main(options: argparse.Namespace) -> int:
     read, write = options.read or [], options.write or []
     text, key = keys.add(options.name, read if read or write else [ALL], write, options.days)
     print(text)
+    for bucket in _strange(settings, [*read, *write]):
+        print(f"note: there is no bucket {bucket!r} yet; `fieldline read` lists those there are", file=sys.stderr)
     print(
         f"This is shown once, and kept nowhere. {key.name}: reads {_names(key.read)}, writes {_names(key.write)}, "
         f"{_until(key)}.\nSend it as `Authorization: Token ...`, or as the password of any user.",
         file=sys.stderr,
     )
     return DONE
+
+
+def _strange(settings: Settings, named: list[str]) -> list[str]:
+    """The buckets named that the store does not have; none where it can't be asked."""
+    wanted = dict.fromkeys(name for name in named if name != ALL)
+    if not wanted or settings.store != "embedded" or not store_path(settings).exists():
+        return []
+    store = open_store(settings)
+    try:
+        there = store.buckets()
+    except Unreachable as error:
+        log.info("which buckets there are can't be told: %s", error)
+        return []
+    finally:
+        store.close()
+    return [name for name in wanted if name not in there]
 
 
 def _listed(keys: Keys) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,8 @@ def main(options: argparse.Namespace) -> int:
     finally:
         store.close()
     _print(found, silent)
+    if found and start is None:
+        print("these are the newest seven days of each bucket; for more add for example --from -30d", file=sys.stderr)
     if options.html is not None:
         _write(options.html, found, silent, now)
         print(f"written: {options.html}")

@@ -79,7 +79,7 @@ def _token(wire: Wire, product: str, bucket: str) -> Generator[Finding, None, li
     try:
         listed = of(product, wire).listed()
     except Denied as error:
-        known = "401" not in str(error)
+        known = wire.authorised and "401" not in str(error)
         yield Finding("token", "ok", "the token is known") if known else _bad("token", error)
         yield _bad("buckets", error, "warn")
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from ...settings import Settings
 from ...tables import Layout
 from ..configured import checker
 from ..stores import SERVERLESS_COLUMNS, influx, store_path
-from . import Finding, State, Visit, fail, of, ok, warn
+from . import Finding, Visit, fail, of, ok, warn
 from .files import fields, places
 
 if TYPE_CHECKING:
@@ -149,9 +150,11 @@ def server(visit: Visit) -> Iterator[Finding]:
     remote: Influx = influx(visit.settings.model_copy(update={"influxdb": bounded}))  # type: ignore[assignment]
     with closing(remote):
         for bucket, days in want.items():
-            found = [
-                _told(one.name, one.state, one.text, one.remedy) for one in remote.rights(bucket, datetime.now(UTC))
-            ]
+            found = [Finding(**asdict(one)) for one in remote.rights(bucket, datetime.now(UTC))]
+            absent = any(one.name == "bucket" and one.state != "ok" for one in found)
+            if absent:
+                yield _unmade(bucket)
+                found = [one for one in found if one.name in _ONCE]
             for one in found:
                 if one.name not in _ONCE:
                     yield Finding(one.name, one.state, f"{bucket}: {one.text}", one.remedy)
@@ -164,12 +167,10 @@ def server(visit: Visit) -> Iterator[Finding]:
                 yield from retention({bucket: days}, {bucket: remote.keeps(bucket)})
 
 
-def _told(name: str, state: State, text: str, remedy: str) -> Finding:
-    """A finding of the store, with something to do where its own words only comfort."""
-    away = name == "reachable" and state == "fail"
-    return Finding(
-        name, state, text, f"Is the server on, the network there, and `url` right? {remedy}" if away else remedy
-    )
+def _unmade(bucket: str) -> Finding:
+    """What a bucket that is not there means: nothing is wrong until it can't be made."""
+    remedy = "The first run makes it, if the token allows it; or make it now: python new-db.py FILE"
+    return warn("bucket", f"{bucket}: is not there, or the token does not see it", remedy)
 
 
 def _days(days: int | None) -> str:
