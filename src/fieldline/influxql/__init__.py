@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .series import Series
+from .series import Room, Series
 from .tree import QueryError, Refused, Select, Show, Statement, SyntaxFault, databases
 
-__all__ = ["QueryError", "Refused", "Select", "Series", "Show", "Statement", "SyntaxFault", "databases", "parse"]
+__all__ = [
+    "QueryError",
+    "Refused",
+    "Room",
+    "Select",
+    "Series",
+    "Show",
+    "Statement",
+    "SyntaxFault",
+    "databases",
+    "parse",
+]
 
 LONGEST = 200_000  # characters of a text; Grafana's longest are a few thousand
+KEPT = 10_000  # characters; what was read of longer texts is not kept
 
 
 def parse(text: str) -> list[Statement]:
@@ -22,7 +34,7 @@ def parse(text: str) -> list[Statement]:
     """
     if len(text) > LONGEST:
         raise SyntaxFault(f"error parsing query: found {len(text)} characters, expected at most {LONGEST}")
-    return list(_parsed(text))
+    return list((_parsed if len(text) <= KEPT else _parsed.__wrapped__)(text))
 
 
 @lru_cache(maxsize=256)

@@ -159,6 +159,8 @@ class Builder(Transformer[Token, Any]):
 
     def chain(self, parts: list[Any]) -> Expr:
         expr: Expr = parts[0]
+        if len(parts) > 1 and parts[1].type in ("AND", "OR"):
+            return _balanced(parts[1].type, parts[::2])
         for op, right in zip(parts[1::2], parts[2::2], strict=True):
             expr = Binary(op.value.upper(), expr, right)
         return expr
@@ -319,6 +321,14 @@ class Builder(Transformer[Token, Any]):
 setattr(Builder, "from", lambda _self, parts: ("sources", parts[1]))
 
 
+def _balanced(op: str, terms: list[Expr]) -> Expr:
+    """Terms between which one of AND, OR stands, as a tree that is not deep."""
+    if len(terms) == 1:
+        return terms[0]
+    middle = (len(terms) + 1) // 2
+    return Binary(op, _balanced(op, terms[:middle]), _balanced(op, terms[middle:]))
+
+
 def _show(what: Any, parts: list[Any]) -> Show:
     given: dict[str, Any] = dict(part for part in parts if isinstance(part, tuple))
     if "not keys" in given:
@@ -341,6 +351,8 @@ def statements(text: str) -> list[Statement]:
         if isinstance(error.orig_exc, QueryError):
             raise error.orig_exc from None
         raise
+    except RecursionError:
+        raise SyntaxFault("error parsing query: found too much inside each other, expected fewer brackets") from None
     return found
 
 

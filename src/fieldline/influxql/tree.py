@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import FieldlineError
+
+DEEPEST = 100  # operators and functions inside each other
 
 
 class QueryError(FieldlineError):
@@ -76,19 +78,30 @@ class Truth:
 
 @dataclass(frozen=True)
 class Binary:
-    """Two expressions and what stands between them; AND and OR in capitals, `<>` as `!=`."""
+    """Two expressions and what stands between them; AND and OR in capitals, `<>` as `!=`.
+
+    depth: of the tree below. Raises: SyntaxFault, when it is deeper than those who walk it may go.
+    """
 
     op: str
     left: Expr
     right: Expr
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", _depth((self.left, self.right)))
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function; its name in small letters."""
+    """A function; its name in small letters. depth: as that of `Binary`."""
 
     name: str
     args: tuple[Expr, ...] = ()
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", _depth(self.args))
 
 
 Expr = Ref | Star | Regex | Number | Integer | Duration | Text | Truth | Binary | Call
@@ -162,6 +175,17 @@ class Refused:
 
 
 Statement = Select | Show | Refused
+
+
+def _depth(parts: tuple[Expr, ...]) -> int:
+    """The depth of an expression with these parts. Raises: SyntaxFault."""
+    depth = 1 + max((getattr(part, "depth", 0) for part in parts), default=0)
+    if depth > DEEPEST:
+        raise SyntaxFault(
+            f"error parsing query: found more than {DEEPEST} operators or functions inside each other, expected fewer; "
+            "write the sum of constants as one, or ask in several statements (AND and OR may be as many as you like)"
+        )
+    return depth
 
 
 def walk(expr: Expr | None) -> Iterator[Expr]:

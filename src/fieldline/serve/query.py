@@ -16,19 +16,21 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import numpy as np
+from anyio import from_thread
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..errors import FieldlineError, Rejected, Unreachable
-from ..influxql import QueryError, Series, Show, Statement, SyntaxFault, databases, parse
+from ..influxql import QueryError, Room, Series, Show, Statement, SyntaxFault, databases, parse
 from .context import Context
 from .keys import Access, authorize
 from .replies import VERSION, Body, Json, json_bytes, refuse_unknown
@@ -55,6 +57,7 @@ DAY = 86_400
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY}
 CSV = ("application/csv", "text/csv")
 CHUNK = 10_000  # rows
+MOST_STATEMENTS = 100  # of a request
 _EXAMPLE = 'SELECT mean("Temp_46m") FROM "fastdata" WHERE time > now() - 1h GROUP BY time(1m) fill(none)'
 _ANSWER = {
     "results": [
@@ -115,17 +118,24 @@ def _reply(context: Context, request: Request, body: bytes) -> Response:
         statements = parse(words["q"])
     except SyntaxFault as error:
         raise HTTPException(400, str(error), VERSION) from error
+    if len(statements) > MOST_STATEMENTS:
+        said = f"found {len(statements)} statements, expected at most {MOST_STATEMENTS}; send them in several requests"
+        raise HTTPException(400, said, VERSION)
     bucket = words.get("db", "")
     access = _allowed(context, request, statements, bucket)
-    answers = _answers(context, access, statements, bucket)
+    answers = _answers(context, request, access, statements, bucket)
     accept = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
     if accept in CSV:
         text = _csv(answers, unit)
         return Response(text, media_type=accept, headers=VERSION)
     if size:
         return StreamingResponse(_chunks(answers, unit, size), media_type="application/json", headers=VERSION)
-    results = [_result(number, answer, unit) for number, answer in enumerate(answers)]
-    content = json_bytes({"results": results}, words.get("pretty") == "true")
+    if words.get("pretty") == "true":
+        results = [_result(number, answer, unit) for number, answer in enumerate(answers)]
+        content = json_bytes({"results": results}, True)
+    else:  # one after the other, since what is text already takes the least memory
+        texts = [json_bytes(_result(number, answer, unit)) for number, answer in enumerate(answers)]
+        content = b'{"results":[' + b",".join(texts) + b"]}"
     return Response(content + b"\n", media_type="application/json", headers=VERSION)
 
 
@@ -192,18 +202,37 @@ def _allowed(context: Context, request: Request, statements: list[Statement], bu
 Answer = list[Series] | str  # a text is an error
 
 
-def _answers(context: Context, access: Access, statements: list[Statement], bucket: str) -> Iterator[Answer]:
-    """What answers each statement, or its error; nothing is asked before it is needed."""
-    now = context.now().as_unit("ns").value
-    for statement in statements:
-        yield _answer(context, access, statement, bucket, now)
+def _answers(
+    context: Context, request: Request, access: Access, statements: list[Statement], bucket: str
+) -> Iterator[Answer]:
+    """What answers each statement, or its error; nothing is asked before it is needed, nor after the client has gone.
+
+    Room and time are those of the request: a statement has what those before it left.
+    """
+    now, room, most = context.now().as_unit("ns").value, Room(), context.limits.query_seconds
+    until = time.monotonic() + most
+    for number, statement in enumerate(statements):
+        if number and from_thread.run(_gone, request):
+            return
+        left = until - time.monotonic()
+        if left <= 0:
+            yield f"query-timeout limit exceeded: {most:g} s for a request; ask for less in one request"
+        else:
+            yield _answer(context, access, statement, bucket, now, left, room)
 
 
-def _answer(context: Context, access: Access, statement: Statement, bucket: str, now: int) -> Answer:
+async def _gone(request: Request) -> bool:
+    """Whether nobody waits for the answer; the first messages that are there may be the body's."""
+    return any([await request.is_disconnected() for _ in range(3)])
+
+
+def _answer(
+    context: Context, access: Access, statement: Statement, bucket: str, now: int, seconds: float, room: Room
+) -> Answer:
     if "" in databases(statement, bucket):
         return "database name required"
     try:
-        series: list[Series] = context.store.answer(bucket, statement, now, context.limits.query_seconds)
+        series: list[Series] = context.store.answer(bucket, statement, now, seconds, room)
     except (QueryError, Rejected) as error:
         return str(error)
     if isinstance(statement, Show) and statement.what == "databases":

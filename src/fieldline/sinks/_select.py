@@ -10,7 +10,7 @@ import numpy as np
 
 from ..influxql.checks import SELECTORS
 from ..influxql.ranges import EARLIEST, LATEST, split
-from ..influxql.series import Series
+from ..influxql.series import Room, Series
 from ..influxql.tree import Binary, Call, Expr, Fill, Integer, Number, Ref, Select, walk
 from ..ports import Kind
 from . import _select_ask as ask
@@ -27,13 +27,13 @@ from ._select_windows import Times, Windows, windows
 Found = tuple[tuple[str, ...], Call, Track, Kind]  # what a function gives in the series of some tags
 
 
-def select(cursor: Cursor, bucket: str, statement: Select, now_ns: int) -> list[Series]:
-    """The answer. Raises: QueryError."""
+def select(cursor: Cursor, bucket: str, statement: Select, now_ns: int, room: Room) -> list[Series]:
+    """The answer, which takes of the room. Raises: QueryError."""
     found = tables(cursor, bucket, statement.sources)
     where, span = split(statement.where, now_ns, statement.zone)
     end = span.end if span.end is not None else (now_ns if statement.every else LATEST)
     names = asked(statement, found, lambda texts, regex: matching(cursor, texts, regex))
-    plan = Plan(statement, names, where, EARLIEST if span.start is None else span.start, end)
+    plan = Plan(statement, names, where, EARLIEST if span.start is None else span.start, end, room, Room(room.left))
     if not names.columns:
         return []
     order = sorted(found, key=lambda table: table.measurement, reverse=statement.descending)
@@ -59,6 +59,7 @@ def _rows(cursor: Cursor, plan: Plan, table: Table) -> Iterator[Series]:
         times = np.asarray(data["at"][group], dtype=np.int64)
         if not len(times):
             continue
+        plan.room.take(len(times), 1 + len(plan.asked.columns))
         parts: dict[Expr, tuple[Values, Values]] = {}
         for place, ref in enumerate(refs):
             kind = _kind_of(ref, names)
@@ -193,7 +194,7 @@ def _window_track(
         return track(np.ma.getdata(times).astype(np.int64), values)
     fill = Fill("number", 0) if name == "count" and plan.statement.fill.how == "null" else plan.statement.fill
     numbers = np.ma.getdata(part["at"])[kept].astype(np.int64)
-    return filled(Grid(frames, each.start, each.end, plan.statement.descending), numbers, values, fill, kind)
+    return filled(Grid(frames, each.start, each.end, plan.statement.descending, plan.work), numbers, values, fill, kind)
 
 
 def _frames(cursor: Cursor, plan: Plan, names: Names, start: int, end: int) -> Windows | None:
@@ -233,6 +234,7 @@ def _beside(
 ) -> Series:
     """The functions of one series beside each other."""
     times = union([given for given, _ in tracks.values()], plan.statement.descending)
+    plan.room.take(len(times), 1 + len(plan.asked.columns))
     parts: dict[Expr, tuple[Values, Values]] = {}
     for call, usual in kinds.items():
         given, kind = tracks.get(call, (None, usual))

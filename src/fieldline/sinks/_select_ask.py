@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..influxql.ranges import EARLIEST, LATEST
+from ..influxql.series import Room
 from ..influxql.tree import Expr, QueryError, Select
 from ..ports import Kind
 from ._catalog import Cursor, Sql, free_name, sql
@@ -21,13 +22,18 @@ from ._select_windows import MOST, Windows
 
 @dataclass(frozen=True)
 class Plan:
-    """A SELECT ready to be asked of each table: what is left of its condition, its range [ns, both included], names."""
+    """A SELECT ready to be asked of each table: what is left of its condition, its range [ns, both included], names.
+
+    room: for the answers. work: for what they are made of, which is not kept.
+    """
 
     statement: Select
     asked: Asked
     where: Expr | None
     start: int
     end: int
+    room: Room
+    work: Room
 
     def dims(self, names: Names) -> list[Sql]:
         """The values of the tags grouped by."""
@@ -54,10 +60,10 @@ def rows(cursor: Cursor, plan: Plan, names: Names, texts: Sequence[Piece], where
         heads=[head.text for head in (*heads, *extra)],
         table=names.table.path,
         where=chosen.text,
-        limit=_row_limit(statement, dims, tags, way),
+        limit=_row_limit(statement, dims, tags, way, _most(plan, len(heads)) + 1),
     )
     values = [value for piece in (*heads, chosen) for value in piece.values]
-    return _ask(cursor, _ordered(inner, len(dims), len(texts), len(tags), way), values)
+    return _ask(cursor, plan, _ordered(inner, len(dims), len(texts), len(tags), way), values)
 
 
 def aggregates(
@@ -79,12 +85,12 @@ def aggregates(
         source=source,
         where=chosen.text,
         keys=[Sql(str(place + 1)) for place in range(len(dims) + 1)],  # by number: any name could be a field's own
-        most=Sql(str(MOST + 1)),
+        most=Sql(str(_most(plan, len(heads)) + 1)),
     )
     values = [*(value for head in heads for value in head.values), *joining, *chosen.values]
     if dims:
-        return _ask(cursor, _ordered(inner, len(dims), len(texts), 0, Sql(" DESC" if descending else "")), values)
-    data = _ask(cursor, inner, values)
+        return _ask(cursor, plan, _ordered(inner, len(dims), len(texts), 0, Sql(" DESC" if descending else "")), values)
+    data = _ask(cursor, plan, inner, values)
     order = np.argsort(data["at"], kind="stable")
     return {name: each[order[::-1] if descending else order] for name, each in data.items()}
 
@@ -106,7 +112,7 @@ def edge(
         where=chosen.text,
         way=Sql(way),
     )
-    return _ask(cursor, query, chosen.values * 2)
+    return _ask(cursor, plan, query, chosen.values * 2)
 
 
 def _heads(dims: Sequence[Sql], at: Piece, texts: Sequence[Piece]) -> list[Piece]:
@@ -128,10 +134,16 @@ def _ordered(inner: Sql, dims: int, texts: int, tags: int, way: Sql) -> Sql:
     )
 
 
-def _ask(cursor: Cursor, query: Sql, values: Sequence[Any]) -> dict[str, Any]:
+def _most(plan: Plan, columns: int) -> int:
+    """The most rows of so many columns that an answer may be made of."""
+    return min(MOST, plan.work.rows(columns))
+
+
+def _ask(cursor: Cursor, plan: Plan, query: Sql, values: Sequence[Any]) -> dict[str, Any]:
     data: dict[str, Any] = cursor.execute(query, list(values)).fetchnumpy()
     if len(data["at"]) > MOST:
         raise QueryError(f"max-select-point limit exceeded: ({len(data['at'])}/{MOST})")
+    plan.work.take(len(data["at"]), len(data))
     return data
 
 
@@ -153,9 +165,9 @@ def _source(names: Names, frames: Windows | None) -> tuple[Sql, list[Any], Piece
     return text, [edges, list(range(len(edges)))], Piece(sql("w.{number}", number=number))
 
 
-def _row_limit(statement: Select, dims: Sequence[Sql], tags: Sequence[Sql], way: Sql) -> Sql:
+def _row_limit(statement: Select, dims: Sequence[Sql], tags: Sequence[Sql], way: Sql, top: int) -> Sql:
     """Only the first rows of each series, and never more than one too many."""
-    count, most = Sql(str(statement.limit + statement.offset)), Sql(str(MOST + 1))
+    count, most = Sql(str(statement.limit + statement.offset)), Sql(str(top))
     order = [sql("{it}{way}", it=Sql(it), way=way) for it in ("time", *tags)]
     if not statement.limit:
         return sql(" LIMIT {most}", most=most)

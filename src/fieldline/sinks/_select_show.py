@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..influxql.ranges import split
-from ..influxql.series import Series
+from ..influxql.series import Room, Series
 from ..influxql.tree import Binary, Expr, QueryError, Regex, Show, Source
 from . import _catalog as catalog
 from ._catalog import Column, Cursor, Table, sql
@@ -17,11 +17,12 @@ from ._select_sources import matching, measurements, tables
 from ._select_where import Names, Piece, tag_condition
 
 KINDS = {"number": "float", "integer": "integer", "text": "string", "boolean": "boolean"}
+MOST = 1_000_000  # values of a tag
 EVERYTHING = (Source("", regex=True),)
 
 
-def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int) -> list[Series]:
-    """The answer. Raises: QueryError."""
+def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int, room: Room) -> list[Series]:
+    """The answer, which takes of the room. Raises: QueryError."""
     bucket = statement.database or bucket
     if statement.what == "databases":
         return [_list("databases", ("name",), [(name,) for name in catalog.buckets(cursor)])]
@@ -35,7 +36,7 @@ def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int) -> list[Seri
     found = tables(cursor, bucket, statement.sources or EVERYTHING)
     where, _ = split(statement.where, now_ns, "")
     found.sort(key=lambda table: table.measurement)
-    answers = [(table, _rows_of(cursor, table, statement, where)) for table in found]
+    answers = [(table, _rows_of(cursor, table, statement, where, room)) for table in found]
     columns = {"field keys": ("fieldKey", "fieldType"), "tag keys": ("tagKey",), "tag values": ("key", "value")}
     cut = [(table, _cut(rows, statement)) for table, rows in answers]
     return [_list(table.measurement, columns[statement.what], rows) for table, rows in cut if rows]
@@ -76,7 +77,7 @@ def _has(cursor: Cursor, table: Table, where: Expr | None) -> bool:
     return bool(_ask(cursor, table, ["1"], tag_condition(where, Names(table, kinds_of([table]))), 1))
 
 
-def _rows_of(cursor: Cursor, table: Table, statement: Show, where: Expr | None) -> list[tuple[Any, ...]]:
+def _rows_of(cursor: Cursor, table: Table, statement: Show, where: Expr | None, room: Room) -> list[tuple[Any, ...]]:
     if statement.what == "field keys":
         return sorted((column.field.name, KINDS[column.field.kind]) for column in table.fields)
     chosen = tag_condition(where, Names(table, kinds_of([table])))
@@ -84,7 +85,12 @@ def _rows_of(cursor: Cursor, table: Table, statement: Show, where: Expr | None) 
     if statement.what == "tag keys":
         return [(tag.field.name,) for tag in tags if _values(cursor, table, tag, chosen, 1)]
     wanted = _wanted(cursor, tags, statement)
-    return [(tag.field.name, value) for tag in wanted for value in _values(cursor, table, tag, chosen)]
+    rows: list[tuple[Any, ...]] = []
+    for tag in wanted:
+        found = _values(cursor, table, tag, chosen, min(MOST, room.rows(2) + 1))
+        room.take(len(found), 2)
+        rows += [(tag.field.name, value) for value in found]
+    return rows
 
 
 def _wanted(cursor: Cursor, tags: Sequence[Column], statement: Show) -> list[Column]:
@@ -94,7 +100,7 @@ def _wanted(cursor: Cursor, tags: Sequence[Column], statement: Show) -> list[Col
     return [tag for tag in tags if (tag.field.name in keys) != statement.negated]
 
 
-def _values(cursor: Cursor, table: Table, tag: Column, chosen: Piece, most: int = 1_000_000) -> list[str]:
+def _values(cursor: Cursor, table: Table, tag: Column, chosen: Piece, most: int) -> list[str]:
     """The values of a tag, sorted."""
     there = sql("{where} AND {tag} <> ''", where=chosen.text, tag=tag.name)
     return [value for (value,) in _ask(cursor, table, [tag.name], Piece(there, chosen.values), most)]

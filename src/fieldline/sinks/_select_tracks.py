@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..influxql.ranges import EARLIEST
+from ..influxql.series import Room
 from ..influxql.tree import Call, Fill, Integer, QueryError
 from ..ports import Kind
 from ._select_cells import duration
@@ -52,12 +53,13 @@ def track(times: Times, values: Values, nil: Values | None = None) -> Track:
 
 @dataclass(frozen=True)
 class Grid:
-    """The windows of a range, and the order in which they are answered. start, end: the range [ns]."""
+    """The windows of a range, and the order in which they are answered. start, end: the range [ns]. work: see Plan."""
 
     windows: Windows
     start: int
     end: int
     descending: bool
+    work: Room
 
 
 def filled(grid: Grid, numbers: Times, values: Values, fill: Fill, kind: Kind) -> Track:
@@ -72,6 +74,7 @@ def filled(grid: Grid, numbers: Times, values: Values, fill: Fill, kind: Kind) -
     count = last - low + 1
     if count > MOST:
         raise too_many(count)
+    grid.work.take(count, 1)
     every = np.arange(low, last + 1, dtype=np.int64)
     places = numbers - low
     if grid.descending:
@@ -150,6 +153,7 @@ def _walked(grid: Grid, times: Times, values: Values, fill: Fill, kind: Kind) ->
         if (now := clock.at(at - 1)) != zone:
             at += zone - now if abs(zone - now) < windows.every else 0
             zone = now
+    grid.work.take(len(out), 1)
     picked = np.asarray(source, dtype=np.int64)
     nil = picked < 0
     whole = values[np.where(nil, 0, picked)].copy()

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from ..errors import Rejected, Unreachable
-from ..influxql import QueryError, Refused, Series, Show, Statement
+from ..influxql import QueryError, Refused, Room, Select, Series, Show, Statement
 from ..points import Points, answer, fitted, points
 from ..ports import AGGREGATES, Aggregate, Field
 from . import _catalog as catalog
@@ -41,6 +42,7 @@ from .looking import Look
 T = TypeVar("T")
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
 DAY = 86_400 * 10**9  # ns
+MEMORY = sql("SET memory_limit = {most}", most=catalog.Sql("'256MiB'"))  # more goes to files beside the store
 _watch = Watch()
 EVER = -(2**63)  # ns; before any time that can be kept
 
@@ -164,24 +166,34 @@ class Embedded:
             table = catalog.look_up(cursor, bucket, measurement)
             return {column.field.name: column.field for column in table.columns} if table else {}
 
-    def answer(self, bucket: str, statement: Statement, now_ns: int, timeout_seconds: float = 20.0) -> list[Series]:
+    def answer(
+        self,
+        bucket: str,
+        statement: Statement,
+        now_ns: int,
+        timeout_seconds: float = 20.0,
+        room: Room | None = None,
+    ) -> list[Series]:
         """What answers one statement of InfluxQL (see docs/influxql.md).
 
         Args:
             bucket: the database, where the statement names none.
             now_ns: what now() is [ns since 1970].
             timeout_seconds: how long DuckDB may work at it; writers wait meanwhile.
+            room: for this answer and the others to the same request, which share it.
 
         Raises: QueryError, when it can't be answered; Unreachable.
         """
         if isinstance(statement, Refused):
             raise QueryError(statement.message)
         if self._file.missing():
-            raise QueryError(f"database not found: {bucket}")
+            return _of_nothing(bucket, statement)
+        room = Room() if room is None else room
         with self._reading("to answer a query") as cursor, _limited(cursor, timeout_seconds):
+            cursor.execute(MEMORY)  # for this process, in which others ask at the same time
             if isinstance(statement, Show):
-                return show(cursor, bucket, statement, now_ns)
-            return select(cursor, bucket, statement, now_ns)
+                return show(cursor, bucket, statement, now_ns, room)
+            return select(cursor, bucket, statement, now_ns, room)
 
     def retain(self, bucket: str, keep_days: int | None) -> None:
         """See `ports.Store`."""
@@ -282,6 +294,13 @@ class Embedded:
             raise fault(self.path, str(error)) from error
 
 
+def _of_nothing(bucket: str, statement: Select | Show) -> list[Series]:
+    """The answer before anything was written. Raises: QueryError."""
+    if isinstance(statement, Show) and statement.what == "databases":
+        return [Series("databases", None, ("name",), None, [np.empty(0, object)])]
+    raise QueryError(f"database not found: {bucket}")
+
+
 @contextmanager
 def _limited(cursor: Any, seconds: float) -> Iterator[None]:
     """Interrupt what takes too long, and say what a question did that DuckDB can't work out. Raises: QueryError."""
@@ -290,6 +309,9 @@ def _limited(cursor: Any, seconds: float) -> Iterator[None]:
             yield
     except duckdb.InterruptException as error:
         raise QueryError(f"query-timeout limit exceeded: {seconds:g} s; ask for a shorter range") from error
+    except duckdb.OutOfMemoryException as error:
+        what = "ask for a shorter range, wider windows in GROUP BY time() or fewer columns"
+        raise QueryError(f"max-memory limit exceeded: DuckDB has 256 MiB for this; {what}") from error
     except (duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.ConversionException) as error:
         raise QueryError(f"the query cannot be worked out: {str(error).splitlines()[0]}") from error
 
