@@ -376,12 +376,21 @@ class TestQuality:
         )
         code, out, _ = fieldline(capsys, site, "recheck")
         assert code == 0 and "field.Met" in out
+        assert out.splitlines()[1].split()[-1] == "2"  # one flag of RH, one of AirTC_Avg
+        _, out, _ = fieldline(capsys, site, "recheck")
+        assert out.splitlines()[1].split()[-1] == "0"
         _, out, _ = fieldline(capsys, site, "read", "field", "Met", "--format", "json")
         first, second = json.loads(out)
         assert (first["AirTC_Avg"], first["AirTC_Avg_corrected"]) == (20.5, 42.0)
         assert (first["RH_qc"], second["RH_qc"]) == (4, 9)
         assert (second["AirTC_Avg"], second["AirTC_Avg_qc"], second["AirTC_Avg_qcbits"]) == (57.5, 1, 0)
         assert first["RECORD"] == 1
+
+    def test_a_key_for_a_bucket_that_is_not_there_is_told(self, site, capsys):
+        code, _, err = fieldline(capsys, site, "keys", "add", "grafana", "--read", "feild", "--read", "field")
+        assert code == 0
+        assert "no bucket 'feild'" in err and "no bucket 'field'" not in err
+        assert "grafana" in fieldline(capsys, site, "keys")[1]
 
     def test_a_wrong_rule_is_told_and_nothing_is_lost(self, site, capsys):
         with (site / "config" / "site.yaml").open("a", encoding="utf-8") as file:

@@ -108,7 +108,8 @@ def _judge_again(work: Opened, outcome: Outcome) -> Delivery:
         begin, end = (pd.Timestamp(max(0, at), tz="UTC") for at in (start, stop))
         classes = tables.get((bucket, measurement), [])
         try:
-            rows, _ = judge_measurement(store, judge, bucket, measurement, classes, begin, end + pd.Timedelta(1, "us"))
+            until = end + pd.Timedelta(1, "us")
+            rows, _, _ = judge_measurement(store, judge, bucket, measurement, classes, begin, until)
         except Denied as denied:
             log.info("%s.%s is not judged again: %s", bucket, measurement, denied)
             outcome.notes.append(

@@ -36,21 +36,25 @@ def main(options: argparse.Namespace) -> int:
         outcome = work.deliver()
     if outcome is not None and outcome.message != "ok":
         print(outcome.message, file=sys.stderr)
-    print(table(("measurement", "rows", "days"), done) if done else "nothing is stored that could be judged")
+    print(
+        table(("measurement", "rows", "days", "flags changed"), done)
+        if done
+        else "nothing is stored that could be judged"
+    )
     return 0 if outcome is None or outcome.ok else 1
 
 
 def _all(
     store: Store, options: argparse.Namespace, settings: Settings, start: pd.Timestamp | None, end: pd.Timestamp | None
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[str, str, str, str]]:
     tables = declared_tables(options.project)
     judge = checker(settings, options.project, store)
     for bucket in [options.bucket] if options.bucket else store.buckets():
         for measurement in [options.measurement] if options.measurement else store.measurements(bucket):
             if measurement != "runs":
                 classes = tables.get((bucket, measurement), [])
-                rows, days = judge_measurement(store, judge, bucket, measurement, classes, start, end)
-                yield f"{bucket}.{measurement}", f"{rows:,}", f"{days:,}"
+                rows, days, flags = judge_measurement(store, judge, bucket, measurement, classes, start, end)
+                yield f"{bucket}.{measurement}", f"{rows:,}", f"{days:,}", f"{flags:,}"
 
 
 def declared_tables(project: Path) -> dict[tuple[str, str], list[type[DataTable]]]:
@@ -73,8 +77,8 @@ def judge_measurement(
     classes: list[type[DataTable]],
     start: pd.Timestamp | None,
     end: pd.Timestamp | None,
-) -> tuple[int, int]:
-    """Judge one measurement; return how many rows and days."""
+) -> tuple[int, int, int]:
+    """Judge one measurement; return how many rows and days, and how many flags are others than before."""
     known = store.fields(bucket, measurement)
     tags = tuple(name for name, field in known.items() if field.tag)
     names = [name for name, field in known.items() if field.kind in ("number", "integer") and _is_measured(name)]
@@ -83,13 +87,13 @@ def judge_measurement(
     first = start or _first(store, bucket, measurement)
     newest = store.latest(bucket, measurement).index.max()
     last = min(end or newest + _DAY, newest + pd.Timedelta(1, "ns"))
-    rows = days = 0
+    rows = days = changed = 0
     while names and first is not None and first < last:
         until = min(first.floor("D") + _DAY, last)
-        frame = store.read(bucket, measurement, fields=[*names, *flags], start=first, end=until)[[*tags, *names]]
+        frame = store.read(bucket, measurement, fields=[*names, *flags], start=first, end=until)
         for declared, part in _by_class(frame, classes):
             flagged = judge.add(
-                part,
+                part[[*tags, *names]],
                 bucket,
                 measurement,
                 tags,
@@ -97,12 +101,24 @@ def judge_measurement(
                 {**unchecked, **({one.name: one.checks for one in declared.columns.values()} if declared else {})},
                 declared.interval if declared else None,
             )
+            changed += _changed(part, flagged, names)
             store.write(bucket, measurement, flagged[[name for name in flagged if name not in names]], tags)
         rows, days = rows + len(frame), days + (len(frame) > 0)
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{bucket}.{measurement}: {until:%Y-%m-%d}  ")
         first = until
-    return rows, days
+    return rows, days, changed
+
+
+def _changed(before: pd.DataFrame, after: pd.DataFrame, names: list[str]) -> int:
+    """How many flags of the fields differ; one that was not there before differs. `after` begins with the same rows."""
+    count = 0
+    for name in (f"{name}_qc" for name in names):
+        if name in after:
+            new = after[name].iloc[: len(before)].astype("Float64").fillna(0).to_numpy()
+            old = before[name].astype("Float64").fillna(0).to_numpy() if name in before else 0
+            count += int((new != old).sum())
+    return count
 
 
 def _by_class(
