@@ -1,6 +1,6 @@
 """All benchmarks: `python -m benchmarks [--quick] [--write] [PART]...` in the project folder.
 
-Prints a table; --write puts it into docs/benchmarks.md, between its two marks.
+Prints a table for each part; --write puts them into docs/benchmarks.md, each between its two marks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from . import delivery, encoding, growth, quality, reading, runs, serving
 from .common import FULL, PROJECT, QUICK, Figure, Sizes
 
-BEGIN, END = "<!-- benchmarks: begin, generated -->", "<!-- benchmarks: end -->"
+BEGIN, END = "<!-- {part}: begin, generated -->", "<!-- {part}: end -->"
 PARTS: dict[str, tuple[Callable[[Path, Sizes], list[Figure]], ...]] = {
     "reading": reading.PARTS,
     "encoding": encoding.PARTS,
@@ -55,10 +55,13 @@ def table(figures: Sequence[Figure], sizes: Sizes) -> str:
     )
 
 
-def with_table(page: str, text: str) -> str:
-    """`page` with `text` between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}"
+def with_table(page: str, part: str, text: str) -> str:
+    """`page` with `text` between the two marks of a part."""
+    begin, end = (mark.format(part=part) for mark in (BEGIN, END))
+    before, found, rest = page.partition(begin)
+    if not found:
+        raise ValueError(f"docs/benchmarks.md has no mark {begin}")
+    return f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -74,11 +77,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     sizes = QUICK if options.quick else FULL
-    text = table(measured(options.parts or list(PARTS), sizes, options.folder), sizes)
-    print(text)
-    if options.write:
-        page = PROJECT / "docs" / "benchmarks.md"
-        page.write_text(with_table(page.read_text(encoding="utf-8"), text), encoding="utf-8", newline="\n")
+    page = PROJECT / "docs" / "benchmarks.md"
+    for part in options.parts or list(PARTS):
+        text = table(measured([part], sizes, options.folder), sizes)
+        print(text, flush=True)
+        if options.write:
+            page.write_text(with_table(page.read_text(encoding="utf-8"), part, text), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

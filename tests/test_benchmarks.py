@@ -47,7 +47,9 @@ def test_a_part_that_fails_is_no_figure():
 
 def test_the_page_keeps_its_words_around_a_new_table():
     page = PAGE.read_text(encoding="utf-8")
-    again = benchmarks.with_table(page, "a table")
-    assert f"{benchmarks.BEGIN}\na table\n{benchmarks.END}" in again
-    assert again.partition(benchmarks.BEGIN)[0] == page.partition(benchmarks.BEGIN)[0]
-    assert again.partition(benchmarks.END)[2] == page.partition(benchmarks.END)[2]
+    for part in benchmarks.PARTS:
+        again = benchmarks.with_table(page, part, "a table")
+        begin, end = (mark.format(part=part) for mark in (benchmarks.BEGIN, benchmarks.END))
+        assert f"{begin}\na table\n{end}" in again
+        assert again.partition(begin)[0] == page.partition(begin)[0]
+        assert again.partition(end)[2] == page.partition(end)[2]
