@@ -81,7 +81,7 @@ def test_a_direction_is_told_by_its_name_and_unit():
     assert not turns(Field("WindDir_SD1_WVT", "number", "deg"))  # a spread of directions does not go round
 
 
-def test_what_is_printed_and_exported_is_the_same(store, tmp_path, capsys):
+def test_read_prints_that_mean_with_at_most_twelve_digits(store, tmp_path, capsys):
     from fieldline.cli import main
 
     written(store, [350.0, 10.0, 0.0, 81.1, 81.2, 81.6])
