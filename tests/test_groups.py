@@ -231,8 +231,67 @@ def test_one_height_has_one_colour_in_every_panel_over_heights(station):
         if len({one.height for one in panel.series}) > 1:
             for one in panel.series:
                 if one.height is not None:
-                    assert seen.setdefault(one.height, one.colour) == one.colour
+                    shades = {colours.shade(colours.of_height(one.height), number) for number in range(3)}
+                    assert one.colour in shades, panel.title
+                    seen[one.height] = colours.of_height(one.height)
     assert (seen[46], seen[34], seen[15], seen[3]) == ("#d6322d", "#c58300", "#009e73", "#2f80c8")
+
+
+def test_many_sensors_at_one_height_differ_in_shade_and_dash():
+    names = [f"PPFD{letter}_46m" for letter in "ABCDEFGHI"]
+    layout = arrange([known(*names, "PPFD_3m", unit="umol m-2 s-1")])
+    series = [one for one in titled(layout, "Photosynthetic photon flux density").series if one.height == 46]
+    assert len({one.colour for one in series}) == 3 and {one.dash for one in series} == {0, 1, 2, 3}
+    assert len({(one.colour, one.dash) for one in series}) == 9
+
+
+@pytest.mark.parametrize(
+    "names", [("AT_46m_Max", "AT_46m_Min"), ("AT_46m_Max", "AT_46m_Min", "AT_3m_Max", "AT_3m_Min")]
+)
+def test_extremes_have_the_colour_of_their_height_and_the_lowest_a_dash(names):
+    layout = arrange([known(*names)])
+    (panel,) = panels(layout, "lines")
+    for one in panel.series:
+        assert one.colour == colours.of_height(one.height) and one.dash == (one.at.word == "Min")
+
+
+def test_titles_tell_panels_apart(station):
+    for group in station.groups:
+        titles = [panel.title for panel in group.panels]
+        assert len(set(titles)) == len(titles), titles
+    assert not any("Photosynthetic photon flux density: " in panel.title for panel in panels(station, "pair"))
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "total"),
+    [("P_1_1_1", "mm", True), ("Rain_mm_Tot", "mm", True), ("RainTot", "mm", True), ("SlrMJ_Tot", "MJ m-2", True),
+     ("Precip_1m", "", True), ("Rain_rate", "mm", False), ("Precip", "mm h-1", False), ("D_SNOW", "cm", False),
+     ("Rain_cum", "mm", False), ("P_1_1_1_Max", "mm", False), ("PA", "kPa", False), ("Temp_46m", "degC", False)],
+)  # fmt: skip
+def test_totals_are_known_by_name_and_unit(name, unit, total):
+    (table,) = arrange([known(name, unit=unit)]).tables
+    assert table.fields[0].total is total
+
+
+def test_totals_of_other_lengths_of_time_do_not_share_an_axis():
+    tables = [
+        Known("field", measurement, "umbs", fields("Rain_Tot", unit="mm"), every)
+        for measurement, every in (("a", 300.0), ("b", 1800.0), ("c", 300.0))
+    ]
+    lines = panels(arrange(tables), "lines")
+    assert [[one.measurement for one in panel.series] for panel in lines] == [["a", "c"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "group", "shown"),
+    [("Tilt_NS_deg", "deg", "logger", "deg"), ("NR01TK_Avg", "K", "logger", "K"), ("CNR4TC", "degC", "logger", "degC"),
+     ("Albedo_Avg", "W m-2", "radiation", ""), ("Tau", "kg m-1 s-2", "fluxes", "kg m-1 s-2"),
+     ("PTemp_C", "degC", "logger", "degC"), ("Soil_temp_2cm", "degC", "soil_temperature", "degC"),
+     ("AirTC", "degC", "temperature", "degC")],
+)  # fmt: skip
+def test_what_an_instrument_says_of_itself_is_no_measurement(name, unit, group, shown):
+    (table,) = arrange([known(name, unit=unit)]).tables
+    assert (table.fields[0].group, table.fields[0].unit) == (group, shown)
 
 
 def luminance(colour):
@@ -248,7 +307,9 @@ def contrast(one, other):
 
 def test_every_colour_can_be_seen_on_a_white_and_on_a_dark_page():
     everything = {colours.of_height(x / 4) for x in range(400)} | {colours.of_depth(x / 100) for x in range(400)}
-    for colour in everything | set(colours.PALETTE) | set(colours.COMPONENTS.values()):
+    everything |= set(colours.PALETTE) | set(colours.COMPONENTS.values())
+    shades = {colours.shade(colour, number) for colour in everything for number in (1, 2)}
+    for colour in everything | shades:
         assert contrast(colour, "#ffffff") >= 3, colour
         assert contrast(colour, "#14181d") >= 3, colour
 

@@ -145,6 +145,26 @@ def test_a_field_that_is_suspect_is_hidden_only_when_asked(served):
     assert hidden["worst"] == shown["worst"]
 
 
+@pytest.mark.parametrize("days", [1, 40])  # by the store alone, and from memory
+def test_rain_is_summed_over_windows(tmp_path, days):
+    count = days * 1440
+    index = pd.date_range(START, periods=count, freq="1min").as_unit("ns")
+    rain = np.where(np.arange(count) % 7 == 0, 0.25, 0.0)
+    rain[600:700] = np.nan
+    frame = pd.DataFrame({"Rain_mm_Tot": rain, "Temp_3m": rain, "station": "46m"}, index=index)
+    with serving(tmp_path, tables=(), now=lambda: index[-1]) as server:
+        server.store.write("field", "tower", frame, ("station",), {"Rain_mm_Tot": "mm", "Temp_3m": "degC"})
+        answer = server.json("/api/series", **around(0, days, field=["Rain_mm_Tot", "Temp_3m"], points=100))
+        series = [s for g in server.json("/api/layout")["groups"] for p in g["panels"] for s in p["series"]]
+    found = answer["fields"]["Rain_mm_Tot"]
+    assert set(found) == {"mean", "sum"} and found["sum"] is True and answer["every_ms"]
+    windows = (index.as_unit("ms").asi8 - answer["time"][0]) // answer["every_ms"]
+    wanted = pd.Series(rain).groupby(windows).sum(min_count=1).reindex(range(len(answer["time"])))
+    assert np.allclose(numbers(found["mean"]), wanted, equal_nan=True)
+    assert "min" in answer["fields"]["Temp_3m"]
+    assert {one["field"] for one in series if one["sum"]} == {"Rain_mm_Tot"}
+
+
 def toward(degrees):
     """The direction of the sum of unit vectors; NaN without any. [deg]"""
     angles = np.radians(degrees.dropna())
@@ -416,7 +436,8 @@ def test_status_says_how_each_table_is_doing(served):
 @pytest.mark.parametrize(
     ("age", "interval", "state"),
     [(None, 5, "empty"), (-3, 5, "good"), (300, 5, "good"), (1000, 5, "late"), (3600, 5, "silent"),
-     (2400, 1800, "good"), (4000, 1800, "late"), (7200, 1800, "silent"), (86_400, None, "good")],
+     (2400, 1800, "good"), (4000, 1800, "late"), (7200, 1800, "silent"), (86_400, None, "unknown"),
+     (-601, 5, "ahead"), (-7.4e9, 86_400, "ahead"), (-601, None, "ahead"), (-599, 86_400, "good")],
 )  # fmt: skip
 def test_a_table_is_late_before_it_is_silent(age, interval, state):
     assert states.state_of(age, interval) == state

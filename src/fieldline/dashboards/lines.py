@@ -20,11 +20,11 @@ def chosen(look: Look, one: Shown) -> str:
     """The function that a window of this field becomes: what people choose, where that means anything."""
     if one.kind == "boolean" or one.direction:
         return "last"  # a mean of directions around north points south, and InfluxQL has none of vectors
-    if one.sort.family == "P" and one.at.statistic != "extremes":
+    if one.total:
         return "sum"
     if one.sort.family in ("DIAG", "GRADE"):
         return "max"
-    return {"Max": "max", "Min": "min", "Tot": "sum"}.get(one.at.word, look.agg)
+    return {"Max": "max", "Min": "min"}.get(one.at.word, look.agg)
 
 
 def lines(shown: Panel, look: Look, section: str) -> Tile:
@@ -37,7 +37,7 @@ def lines(shown: Panel, look: Look, section: str) -> Tile:
         targets.append(_target(look, one, number, banded))
         overrides += _overrides(look, one, banded, quickest)
     defaults = _defaults(shown)
-    if any(one.sort.family == "P" for one in series):
+    if any(one.sort.family == "P" and one.total for one in series):
         defaults["custom"] |= {"drawStyle": "bars", "fillOpacity": 60}
     elif all(one.direction for one in series):
         defaults["custom"] |= {"drawStyle": "points", "pointSize": 3}

@@ -49,6 +49,26 @@ def of_number(number: int) -> str:
     return PALETTE[number % len(PALETTE)]
 
 
+def shade(colour: str, number: int) -> str:
+    """A colour for the nth of those that should share it: itself, then two lighter or darker ones, and again.
+
+    The lightness stays where a line can be seen on both pages.
+    """
+    red, green, blue = light = _linear(colour)
+    own = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    end = max(_SEEN, key=lambda one: abs(one - own))
+    wanted = (own, end, (own + end) / 2)[number % 3]
+    if number % 3 == 0:
+        return colour
+    if wanted < own:
+        return "#" + "".join(f"{_byte(part * wanted / own):02x}" for part in light)
+    white = (wanted - own) / (1 - own)
+    return "#" + "".join(f"{_byte(part + (1 - part) * white):02x}" for part in light)
+
+
+_SEEN = (0.14, 0.28)  # relative luminance
+
+
 def _between(stops: tuple[tuple[float, str], ...], at: float, scale: Callable[[float], float]) -> str:
     """The colour at a place between stops, mixed in linear light; the ends go on for ever."""
     x = scale(at)

@@ -50,10 +50,12 @@ _FAMILIES: tuple[tuple[str, str, str, str], ...] = (
     ("SWP", "Soil water potential", "soil_moisture", "SWP"),
     ("WTD", "Water table", "soil_moisture", "WTD"),
     ("PA", "Air pressure", "pressure", "PA"),
-    ("P", "Precipitation", "precipitation", "P P_RAIN P_SNOW D_SNOW THROUGHFALL STEMFLOW RUNOFF"),
+    ("P", "Precipitation", "precipitation", "P P_RAIN P_SNOW THROUGHFALL STEMFLOW RUNOFF"),
+    ("D_SNOW", "Snow depth", "precipitation", "D_SNOW"),
     ("CARBON", "Carbon fluxes", "fluxes", "FC NEE GPP RECO SC"),
     ("ENERGY", "Energy fluxes", "fluxes", "H LE G SH SLE SG SB"),
-    ("FLUX", "Other fluxes", "fluxes", "F* S* TAU"),
+    ("TAU", "Momentum flux", "fluxes", "TAU"),
+    ("FLUX", "Other fluxes", "fluxes", "F* S*"),
     ("USTAR", "Friction velocity", "fluxes", "USTAR"),
     ("STABILITY", "Stability", "fluxes", "MO_LENGTH ZL"),
 )
@@ -69,6 +71,13 @@ _NAMES: tuple[tuple[str, str, str, str], ...] = tuple(
         ("CELL_T", "Cell temperature", "analyser", r"(?i:cell_?t)"),
         ("CELL_P", "Cell pressure", "analyser", r"(?i:cell_?p)"),
         ("BATTERY", "Battery", "power", r"(?i:batt?(?:ery)?(?:_|v|$)|(?:^|_)soc(?:_|$))"),
+        ("TILT", "Tilt of instruments", "logger", r"(?i:tilt|inclino|(?:^|_)(?:pitch|roll)(?:_|$))"),
+        (
+            "BODY_T",
+            "Temperature of instruments",
+            "logger",
+            r"(?i:(?:^|_)(?:nr01|nr_?lite|cnr\d|c[gm]r?\d+|pir|sn500|body|case|dome|sensor)_?t(?:emp|[ck])?(?:_|$))",
+        ),
         ("LOGGER_T", "Logger temperature", "logger", r"(?i:p(?:anel)?_?te?mpr?(?:_|$)|ptemp|logger_?t)"),
         (
             "LOGGER",
@@ -82,10 +91,14 @@ _NAMES: tuple[tuple[str, str, str, str], ...] = tuple(
         ("WD", "Wind direction", "wind", r"(?i:wind_?dir)"),
         ("TS", "Soil temperature", "soil_temperature", r"(?i:^t_?soil|soil_?t)"),
         ("SWC", "Soil moisture", "soil_moisture", r"(?i:soil_?(?:moist|w)|(?:^|_)vwc(?:_|$))"),
+        ("ALB", "Albedo and indices", "radiation", r"(?i:albedo)"),
+        ("TAU", "Momentum flux", "fluxes", r"^(?i:tau)(?:_|$)"),
         ("PPFD", "Photosynthetic photon flux density", "par", r"(?:^|_)PAR(?:_|$)|PPFD"),
         ("P", "Precipitation", "precipitation", r"(?i:(?:^|_)(?:rain|precip))"),
     )
 )
+
+_OWN = next(place for place, one in enumerate(_NAMES) if one[1] == "W")  # before: what an instrument says of itself
 
 _BY_UNIT: Mapping[str, tuple[str, str, str]] = {
     "degC": ("UNIT_T", "Temperatures", "temperature"), "K": ("UNIT_T", "Temperatures", "temperature"),
@@ -138,13 +151,13 @@ class Sort:
 def sort(field: Field, at: Place, aliases: Mapping[str, str] | None = None) -> Sort:
     """What a field is, by its name, and if that doesn't tell, by its unit."""
     variable = variables.base(field.name, aliases) or variables.base(at.core, aliases) or ""
-    for pattern, family, title, group in _NAMES[:10]:  # an instrument's own state, whatever it measures
+    for pattern, family, title, group in _NAMES[:_OWN]:  # an instrument's own state, whatever it measures
         if re.search(pattern, field.name):
             return Sort("", family, title, group)
     for family, title, group, names in _FAMILIES:
         if variable and any(_fits(variable, name) for name in names.split()):
             return Sort(variable, family, title, group)
-    for pattern, family, title, group in _NAMES[10:]:
+    for pattern, family, title, group in _NAMES[_OWN:]:
         if re.search(pattern, field.name):
             return Sort(variable or family, family, title, group)
     family, title, group = _BY_UNIT.get(clean(field.unit), ("", "", "other"))
@@ -154,6 +167,22 @@ def sort(field: Field, at: Place, aliases: Mapping[str, str] | None = None) -> S
 def is_direction(kind: Sort, at: Place, unit: str) -> bool:
     """Whether values go round: after 359 comes 0, and the mean of both is no south."""
     return kind.family == "WD" and at.statistic in ("", "extremes") and clean(unit) in ("", "deg")
+
+
+def is_total(kind: Sort, at: Place, field: Field) -> bool:
+    """Whether a value is what came since the row before, as rain: longer windows have the sum of it, not the mean.
+
+    A rate (mm h-1) and a sum since long ago are none.
+    """
+    if field.kind not in ("number", "integer") or at.statistic not in ("", "total"):
+        return False
+    if at.statistic == "total":
+        return True
+    return kind.family == "P" and not _RATE.search(clean(field.unit)) and not _NO_AMOUNT.search(field.name)
+
+
+_RATE = re.compile(r"-1|/|%")
+_NO_AMOUNT = re.compile(r"(?i)intens|rate|cum|accum|type|prob")
 
 
 def _fits(variable: str, pattern: str) -> bool:

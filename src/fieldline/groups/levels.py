@@ -11,7 +11,8 @@ _METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _AT = re.compile(r"(?:^|_)(?:(\d+(?:\.\d+)?)-)?(\d+(?:\.\d+)?)(m|cm|mm)(?=_|$)")  # _46m, _7.5cm, _0-30cm
 _PLOT = re.compile(r"_(?:st|plot|pit)_?(\d{1,3})(?=_|$)", re.IGNORECASE)
 _REPLICATE = re.compile(r"_(?:(?:rep|r|sensor)_?)?(\d{1,2})(?=_|$)")
-_STATISTIC = re.compile(r"_(Avg|Smp|Med|Max|Min|Std|SD|Tot|SIGMA)(?:\d_WVT)?$")  # _SD1_WVT: of a wind vector
+# _SD1_WVT: of a wind vector; RainTot: a total without a bar before it
+_STATISTIC = re.compile(r"(?:_(Avg|Smp|Med|Max|Min|Std|SD|Tot|SIGMA)(?:\d_WVT)?|(?<=[a-z0-9])(Tot))$")
 _POSITION = re.compile(r"(?P<core>[A-Z][A-Z0-9_]*?)(?:_PI)?(?:_F)?_(\d+)_(\d+)_(\d+|A)$")  # AmeriFlux: _H_V_R
 _STATION = re.compile(r"(\d+(?:\.\d+)?)m")
 _DIGITS = re.compile(r"([0-9]+)")
@@ -59,7 +60,7 @@ def place(name: str, station: str = "", heights: Mapping[str, float] | None = No
     """
     told = (heights or {}).get(name)
     match = _STATISTIC.search(name)
-    word = match[1] if match else ""
+    word = (match[1] or match[2]) if match else ""
     rest, statistic = (name[: match.start()] if match else name), _SPREAD.get(word, "")
     if position := _POSITION.fullmatch(rest):
         plot, level, sensor = position[2], position[3], position[4]

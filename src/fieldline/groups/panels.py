@@ -23,6 +23,7 @@ _ENERGY = ("NETRAD", "H", "LE", "G")
 _RANKS = {name: place for place, name in enumerate((*_RADIATION, *_ENERGY[1:]))}
 _APART = ("RADIATION", "ENERGY", "CARBON")  # what belongs together is what one table measured
 _NO_PAIRS = ("RADIATION", "P", "WD", "DIAG", "GRADE", "SAMPLES")
+_DASHES = 4  # that a page draws
 _PACE = 12  # times as long between rows: a panel of its own, so that daily values are no dots among minutes
 _DAYS = 12 * 3600  # [s] tables with rows so far apart show no course of a day
 _STATISTICS = {"": "", "extremes": ", extremes", "spread": ", standard deviation", "total": ", totals"}
@@ -81,15 +82,25 @@ def groups(fields: Sequence[Shown]) -> list[Group]:
 def _numbered(group: str, panels: Iterable[Panel]) -> Iterator[Panel]:
     """Panels with a title and an id each, which stay when others come."""
     panels, seen = list(panels), set[str]()
-    titles = Counter((panel.kind, panel.title, panel.unit) for panel in panels)
+    titles = Counter((panel.title, panel.unit) for panel in panels)
+    used = set[str]()
     for panel in panels:
         title = panel.title
-        if titles[panel.kind, title, panel.unit] > 1:
+        if titles[title, panel.unit] > 1:
             title = f"{title}, {' '.join(filter(None, panel.series[0].table[1:]))}"
+        title = _unused(title, panel, used)
+        used.add(title)
         words = "-".join(filter(None, (group, panel.kind, _slug(title), _slug(panel.unit))))
         unused = (name for number in itertools.count(1) if (name := words + f"-{number}" * (number > 1)) not in seen)
         seen.add(name := next(unused))
         yield replace(panel, title=title, id=name)
+
+
+def _unused(title: str, panel: Panel, used: set[str]) -> str:
+    """A title that no panel before has: with its unit, or with its table where it has none, at last with a number."""
+    more = f" [{panel.unit}]" if panel.unit else f", {' '.join(filter(None, panel.series[0].table[1:]))}"
+    choices = itertools.chain((title, title + more), (f"{title}, {number}" for number in itertools.count(2)))
+    return next(each for each in choices if each not in used)
 
 
 def _slug(text: str) -> str:
@@ -112,12 +123,14 @@ def _lines(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
 def _paces(members: Sequence[Shown]) -> list[tuple[list[Shown], str]]:
     """Members by how far apart their rows are, quickest first, and what the slower ones are called.
 
-    Those of which that is not known are taken for quick.
+    Those of which that is not known are taken for quick. Totals share a panel only where their rows are equally far
+    apart: 10 mm in an hour and 10 mm in a day are not the same rain.
     """
+    pace = 1 if members[0].total else _PACE
     found: list[tuple[float, list[Shown]]] = []
     for one in sorted(members, key=lambda one: one.interval or 0):
         every = one.interval or 0
-        if found and (not found[-1][0] or every <= _PACE * found[-1][0]):
+        if found and (not found[-1][0] or every <= pace * found[-1][0]):
             first = found[-1][0] or every
             found[-1] = (first, [*found[-1][1], one])
         else:
@@ -134,14 +147,16 @@ def _every(seconds: float) -> str:
 
 def _families(fields: Sequence[Shown]) -> list[tuple[str, str, list[Shown]]]:
     """Title, unit and members of each family; lone fields of unknown kinds share a panel for each unit."""
-    families: dict[tuple[str, str, str, bool], list[Shown]] = {}
+    families: dict[tuple[str, str, str, bool, bool], list[Shown]] = {}
     for one in fields:
         stem = one.sort.family if one.sort.known else one.at.core.rstrip("0123456789_") or one.at.core
-        statistic = "" if stem == "P" else one.at.statistic  # precipitation is a total by nature
-        families.setdefault((stem, one.unit, statistic, one.sort.known), []).append(one)
+        statistic = one.at.statistic
+        if stem == "P" and statistic == "total":
+            statistic = ""  # precipitation is one by nature
+        families.setdefault((stem, one.unit, statistic, one.sort.known, one.total), []).append(one)
     pooled: dict[tuple[str, str], list[Shown]] = {}
     found = []
-    for (stem, unit, statistic, known), members in families.items():
+    for (stem, unit, statistic, known, _), members in families.items():
         if not known and len(members) == 1:
             pooled.setdefault((unit, statistic), []).extend(members)
         else:
@@ -223,7 +238,7 @@ def _labelled(series: Sequence[Shown]) -> list[Shown]:
     found = _told(found, lambda one: one.at.word)
     if len({one.label for one in found}) < len(found):
         found = [replace(one, label=_with_core(one)) for one in found]
-    for word in (lambda one: one.station, lambda one: one.measurement, lambda one: one.name, lambda one: one.bucket):
+    for word in (_station, lambda one: one.measurement, lambda one: one.name, lambda one: one.bucket):
         found = _told(found, word)
     return found
 
@@ -232,6 +247,11 @@ def _told(series: Sequence[Shown], word: Callable[[Shown], str]) -> list[Shown]:
     """A word more for those whose labels are equal."""
     counts = Counter(one.label for one in series)
     return [replace(one, label=_joined(one.label, word(one))) if counts[one.label] > 1 else one for one in series]
+
+
+def _station(one: Shown) -> str:
+    """A station for a label; one that is called after its height is no second height."""
+    return f"station {one.station}" if one.station[:1].isdigit() else one.station
 
 
 def _with_core(one: Shown) -> str:
@@ -244,20 +264,47 @@ def _joined(label: str, word: str) -> str:
 
 
 def _painted(series: Sequence[Shown]) -> list[Shown]:
-    """Colours by level where that tells series apart, else by component or number; equal colours get dashes."""
-    if len(series) > 1 and len({(one.height, one.depth) for one in series}) == 1:
+    """Colours by level where that tells series apart, else by component or number; equal colours get dashes.
+
+    Where more share a colour than there are dashes, also shades of it. Of extremes a level has its colour everywhere,
+    a sensor its shade, and the lowest a dash.
+    """
+    if len(series) > 1 and len({_place(one) for one in series}) == 1:
         chosen = _components(series)
     else:
         chosen = [
             colours.of_number(number) if one.height is None and one.depth is None else one.colour
             for number, one in enumerate(series)
         ]
-    used = Counter[str]()
-    found = []
+    by_colour: dict[str, list[Shown]] = {}
+    found: list[Shown] = []
     for one, colour in zip(series, chosen, strict=True):
-        found.append(replace(one, colour=colour, dash=used[colour]))
-        used[colour] += 1
+        before = by_colour.setdefault(colour, [])
+        number, dash = _extreme(one, before) if one.at.statistic == "extremes" else (0, len(before))
+        if one.at.statistic != "extremes" and chosen.count(colour) > _DASHES:
+            number, dash = dash % 3, dash % _DASHES  # both change from one to the next, and twelve are all different
+        shade = colours.shade(colour, number)
+        while any((other.colour, other.dash) == (shade, dash) for other in found):
+            dash += 2
+        before.append(one)
+        found.append(replace(one, colour=shade, dash=dash))
     return found
+
+
+def _place(one: Shown) -> tuple[object, ...]:
+    """What series must share to be coloured by something else; never extremes of a level."""
+    level = (one.height, one.depth)
+    return (*level, one.name) if one.at.statistic == "extremes" and any(at is not None for at in level) else level
+
+
+def _extreme(one: Shown, before: Sequence[Shown]) -> tuple[int, int]:
+    """Shade and dash: which sensor of this colour it is, and whether its lowest values."""
+    sensors = list(dict.fromkeys(_sensor(each) for each in (*before, one)))
+    return sensors.index(_sensor(one)), int(one.at.word == "Min")
+
+
+def _sensor(one: Shown) -> tuple[object, ...]:
+    return (one.table, one.at.core, one.at.plot, one.at.replicate, one.at.level)
 
 
 def _components(series: Sequence[Shown]) -> list[str]:
@@ -294,8 +341,16 @@ def _pairs(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
         if members[0].sort.family not in _NO_PAIRS and members[0].sort.known:
             for pair in _quickest(_neighbours(sorted(members, key=_order)))[:_PAIRS]:
                 one, other = (each.label for each in _labelled(pair))
-                yield _panel("pair", f"{title}: {one} and {other}", unit, pair,
+                yield _panel("pair", _both(title, one, other, pair[0]), unit, pair,
                              f"{one} minus {other}, and one against the other.")  # fmt: skip
+
+
+def _both(title: str, one: str, other: str, first: Shown) -> str:
+    """A short title: 'CO2: 46 m and 34 m', but 'PPFD and Total PPFD, 46 m', whose names say what they are."""
+    level = f", {levels.words(first.at, first.sort.soil)}"
+    if one.endswith(level) and other.endswith(level):
+        return f"{one.removesuffix(level)} and {other}"
+    return f"{title}: {one} and {other}"
 
 
 def _quickest(pairs: Sequence[tuple[Shown, Shown]]) -> list[tuple[Shown, Shown]]:

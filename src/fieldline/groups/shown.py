@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..ports import OWN_ENDS, Field
+from ..ports import Kind as Holds
 from ..quality import variables
 from ..tables import Column, DataTable
 from . import colours, levels
-from .kinds import Sort, clean, decimals, is_direction, pretty, sort
+from .kinds import Sort, clean, decimals, is_direction, is_total, pretty, sort
 from .levels import Place
 
 Pair = tuple[float | None, float | None]
@@ -55,7 +56,7 @@ class Shown:
     suspect: Pair = (None, None)
     flags: bool = False
     dash: int = 0
-    kind: str = "number"
+    kind: Holds = "number"
     interval: float | None = None
 
     @property
@@ -72,6 +73,11 @@ class Shown:
     def direction(self) -> bool:
         """Whether its values go round, as degrees from north do."""
         return is_direction(self.sort, self.at, self.unit)
+
+    @property
+    def total(self) -> bool:
+        """Whether windows have the sum of its values, as of rain, and not their mean."""
+        return is_total(self.sort, self.at, Field(self.name, self.kind, self.unit))
 
     @property
     def group(self) -> str:
@@ -141,6 +147,8 @@ def _one(
     plain = replace(one, name=name, unit=raw)
     at = levels.place(name, known.station, heights)
     kind = sort(plain, at, aliases)
+    if kind.family == "ALB" and clean(raw) == "W m-2":
+        raw = "1"  # copied from the radiation beside it: a share has no unit
     if kind.group in ("power", "logger") and levels.place(name).metres is None:
         at = replace(at, metres=None)  # the height of a tower's top is not where its battery is
     interval = says.interval or known.interval

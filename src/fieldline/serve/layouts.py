@@ -130,6 +130,7 @@ def _told_series(one: Shown) -> dict[str, Any]:
         "dash": one.dash,
         "variable": one.sort.variable,
         "direction": one.direction,
+        "sum": one.total,
         "height_m": one.height,
         "depth_m": one.depth,
     }

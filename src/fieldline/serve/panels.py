@@ -20,13 +20,14 @@ from starlette.responses import Response
 
 from ..errors import Rejected
 from ..groups import Known, declared, drawable, levels
-from ..groups.kinds import is_direction, sort
+from ..groups.kinds import is_direction, is_total, sort
 from ..ports import Field
 from ..sinks.looking import Look, Wanted, Wind
 from ..sources.memory import Memory
 from . import pictures
 from .context import Context
 from .keys import Access, authorize
+from .latest import Series, declared_interval
 from .layouts import Layouts
 from .pictures import MILLI, SECOND, Asked
 from .replies import Json, shown, strict
@@ -115,6 +116,11 @@ class Desk:
         """Whether the values of a field go round."""
         at = levels.place(field.name.removesuffix("_corrected"))
         return is_direction(sort(field, at, self.context.aliases), at, field.unit)
+
+    def is_total(self, field: Field) -> bool:
+        """Whether windows have the sum of a field's values."""
+        at = levels.place(field.name.removesuffix("_corrected"))
+        return is_total(sort(field, at, self.context.aliases), at, field)
 
     def now(self) -> int:
         """[ns]"""
@@ -237,7 +243,8 @@ def _of_station(
 
 def interval_of(desk: Desk, look: Look, station: str, newest: int | None) -> float | None:
     """Seconds between rows: as declared, else as the last rows have it."""
-    says = declared(desk.context.tables, look.table.bucket, look.table.measurement).interval
+    of = {"station": station} if station else {}
+    says = declared_interval(desk.context, Series(look.table.bucket, look.table.measurement, of, 0, {}, {}, {}))
     if says is not None or newest is None:
         return says
     for back in (3_600, 86_400, 400 * 86_400):
@@ -318,7 +325,8 @@ def _drawn(desk: Desk, request: Request, at: Span, more: tuple[str, ...], asked:
 
     def work(look: Look) -> dict[str, Any]:
         turning = frozenset(name for name in asked.fields if desk.is_direction(look.field(name)))
-        made = make(look, desk.rollup, replace(asked, directions=turning))
+        totals = frozenset(name for name in asked.fields if desk.is_total(look.field(name)))
+        made = make(look, desk.rollup, replace(asked, directions=turning, totals=totals))
         return {**made, "newest": desk.newest(look, asked.station)}
 
     longest = DAILY if "points" not in more else LONGEST
@@ -331,7 +339,8 @@ def _lines(routes: APIRouter, desk: Desk) -> None:
         """Rows as they are where they fit (every_ms 0), else windows that begin at `time`.
 
         A window has the mean, the lowest and the highest value and the worst flag; without rows it is null. Directions
-        have the mean of their vectors, and no lowest or highest value.
+        have the mean of their vectors, and no lowest or highest value. Totals, as of rain, have their sum as `mean`,
+        `sum` says so, and no lowest or highest value either.
         """
         return _drawn(desk, request, at, ("points", "good"), _asked(at, field, points, good), pictures.series)
 

@@ -59,6 +59,7 @@ class Asked:
     """What a request wants of one table: fields of a station between two times [ns UTC], so many points wide.
 
     good: without what a check failed or suspects. directions: the fields whose values go round.
+    totals: those whose windows have a sum in place of a mean.
     """
 
     station: str
@@ -68,6 +69,7 @@ class Asked:
     points: int
     good: bool = False
     directions: frozenset[str] = frozenset()
+    totals: frozenset[str] = frozenset()
 
     def part(self, name: str) -> Part:
         """What windows of a field are made of."""
@@ -119,13 +121,20 @@ def series(look: Look, rollup: Rollup, asked: Asked) -> dict[str, Any]:
         "time": made.starts // MILLI,
         "fields": {
             name: {
-                **_means(made.parts[Wanted(name, asked.part(name))]),
+                **_made(asked, name, made.parts[Wanted(name, asked.part(name))]),
                 **({"worst": _nulled(made.parts[Wanted(name, "flags")]["worst"])} if name in flagged else {}),
             }
             for name in asked.fields
         },
         "rows": int(made.parts[Wanted("", "rows")]["rows"].sum()),
     }
+
+
+def _made(asked: Asked, name: str, parts: Mapping[str, Numbers]) -> dict[str, Any]:
+    """What each window of a field has: the sum of totals (lowest and highest rows say nothing of it), else a mean."""
+    if name not in asked.totals:
+        return dict(_means(parts))
+    return {"mean": np.where(parts["count"] > 0, np.round(parts["sum"], 6), np.nan), "sum": True}
 
 
 def _means(parts: Mapping[str, Numbers]) -> dict[str, Numbers]:
@@ -216,7 +225,7 @@ def fingerprint(look: Look, rollup: Rollup, asked: Asked, zone: str, interval: i
     for name, values in made.parts[one].items():
         totals[name] = np.zeros((count, DAY // slot))
         np.add.at(totals[name], (days - first, places), np.nan_to_num(values))  # in autumn an hour comes twice
-    mean = _means({**totals, "low": totals["count"], "high": totals["count"]})["mean"]
+    mean = _made(asked, one.field, {**totals, "low": totals["count"], "high": totals["count"]})["mean"]
     return {"days": midnights(range(first, first + count), zone), "slots": DAY // slot, "values": mean}
 
 

@@ -51,6 +51,7 @@ export function make(box, panel, own = {}) {
         drawAxes: [(u) => clipped(u, (pen) => { drawThresholds(u, pen, panel.thresholds); drawBands(u, pen, table_(), shown()); })],
         draw: [(u) => { clipped(u, (pen) => drawDirections(u, pen, me.table, shown())); if (state.flags === "mark") clipped(u, (pen) => drawMarks(u, pen, table_(), shown())); flagStrip(strip, u, table_(), shown()); }],
       });
+      if (series.every(({ direction }) => direction)) me.u.axes[1].splits = () => [0, 90, 180, 270, 360];
     }
     tell(cursor);
   }
@@ -241,10 +242,11 @@ export function summary(table, series, panel) {
   const rows = series.map((one) => ({ ...one, ...statistics(table.columns.get(one.key), one.direction) }));
   const filled = rows.filter(({ n }) => n > 0);
   const round = series.every(({ direction }) => direction);
-  const how = table.every ? `${span(table.every, true)} ${round ? "vector means" : "means"}` : "every row";
+  const sums = series.every(({ sum }) => sum);
+  const how = table.every ? `${span(table.every, true)} ${sums ? "totals" : round ? "vector means" : "means"}` : "every row";
   const told = (one) => (one.direction ? `mean ${number(one.mean, one.decimals)}` : `from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)}`);
   const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, ${told(one)} ${in_}`);
-  const banded = table.every && !round;
+  const banded = table.every && !round && !sums;
   return {
     empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}${banded ? ", the band goes from lowest to highest" : ""}. ${words.join("; ")}.`,
     numbers: [["", `last [${in_}]`, "lowest", "mean", "highest", state.flags === "none" ? "flagged" : "flagged, left out"], ...rows.map((one) => [
