@@ -580,3 +580,19 @@ def test_nanoseconds_are_kept():
         "1970-01-01T00:00:01Z,",
         "1970-01-01T00:00:00.000001Z,0.1",
     ]
+
+
+def test_a_row_of_the_future_is_ahead_for_page_rest_and_prometheus_alike(tmp_path):
+    with serving(tmp_path) as served:
+        served.write("far,station=far x=1 9214646400000000000")  # the year 2262
+        now = served.context.now().as_unit("ns").value
+        served.write("\n".join(f"near,station=near x={back} {now - back * 10**9}" for back in range(60)))
+        page = {table["measurement"]: table for table in served.json("/api/status")["tables"]}
+        rest = served.json("/api/devices/status")
+        for name, state, status in (("far", "ahead", "offline"), ("near", "good", "online")):
+            assert (page[name]["state"], rest[name]["state"], rest[name]["status"]) == (state, state, status)
+        assert "a clock is wrong" in page["far"]["words"]
+        assert served.json("/api/devices/status", within="10s")["far"]["status"] == "offline"
+        values = [line for line in served.get("/metrics").decode().splitlines() if line.startswith("fieldline_latest_")]
+        assert all('station="near"' in line for line in values)
+        assert values

@@ -1,9 +1,11 @@
 """API keys, what they may do, and the verbs that make them and start the server."""
 
 import base64
+import errno
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import pytest
 from fieldline.cli import main
 from fieldline.errors import InputError, UsageError
 from fieldline.serve.keys import FAILURES, Key, Keys
+from fieldline.serve.run import listen
 from loopback import ServerError, fetch
 from serving import PROJECT, interrupt, served_by_command, serving
 
@@ -131,7 +134,9 @@ def test_a_damaged_file_opens_nothing(tmp_path, text):
         with pytest.raises(InputError, match=r"keys\.json"):
             served.context.keys.any()
         for key in (None, ""):
-            assert status(served.query, "SHOW DATABASES", key=key) in (400, 401, 500)
+            with pytest.raises(ServerError, match="the keys can't be read; the log tells more") as caught:
+                served.query("SHOW DATABASES", key=key)
+            assert caught.value.status == 503
 
 
 def test_reading_is_open_until_there_is_a_key_and_writing_never(tmp_path):
@@ -330,3 +335,48 @@ def test_what_goes_wrong_stands_in_the_servers_own_log(tmp_path):
         "refused a request from 127.0.0.1: no such key"
     )
     assert len(lines) < 20  # not one for each request
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the administrator may read and write everything")
+def test_keys_that_may_not_be_read_are_not_to_be_removed(tmp_path):
+    Keys(tmp_path / "keys.json").add("a")
+    (tmp_path / "keys.json").chmod(0)
+    with pytest.raises(InputError, match="leave the file as it is"):
+        Keys(tmp_path / "keys.json").any()
+
+
+def test_what_the_system_refuses_is_told_in_words(tmp_path):
+    (tmp_path / "keys.json.lock").mkdir()
+    with pytest.raises(InputError, match=r"keys\.json.*expected a file that this user can write"):
+        Keys(tmp_path / "keys.json").add("a")
+    (tmp_path / "keys.json").mkdir()
+    with pytest.raises(InputError, match="leave the file as it is"):
+        Keys(tmp_path / "keys.json").any()
+
+
+def test_a_home_that_may_not_be_written_is_told_in_words(tmp_path, capsys):
+    (tmp_path / "serve.lock").mkdir()
+    assert main(None, ["serve", "--home", str(tmp_path), "--port", "0"]) != 0
+    assert "serve.lock: found" in capsys.readouterr().err
+
+
+def test_a_port_of_the_administrator_is_told_as_such(monkeypatch):
+    def refuse(self, address):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(UsageError, match="no right to this port"):
+        listen("127.0.0.1", 80)
+
+
+def test_there_are_no_databases_before_the_first_row(tmp_path):
+    with serving(tmp_path, bucket=None) as served:
+        (result,) = served.query("SHOW DATABASES")
+        assert result["series"][0]["columns"] == ["name"]
+        assert "values" not in result["series"][0]
+
+
+def test_the_runs_of_the_driver_are_no_device(tmp_path):
+    with serving(tmp_path) as served:
+        served.write("runs status=0i 1704067200000000000\nm,station=a x=1 1704067200000000000")
+        assert list(served.json("/api/devices/status")) == ["a"]

@@ -34,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
     settings = load_settings(options)
     context = context_of(settings, options.project, loopback=_loopback(options.host))
     _refuse(settings, options.host, context)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    _refuse_home(settings.home)
     ear = listen(options.host, options.port)
     try:
         with (
@@ -79,6 +79,18 @@ def _refuse(settings: Settings, host: str, context: Context) -> None:
         return
     fix = "Make one: fieldline keys add NAME --read BUCKET. Or leave --host out: then only this machine can connect."
     raise UsageError(f"--host {host}", "no API key", "at least one, since others can connect", fix)
+
+
+def _refuse_home(home: Path) -> None:
+    """Refuse a home in which this user can't write. Raises: UsageError."""
+    lock = home / "serve.lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with lock.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        fix = "Let its owner give the right to this user, serve as that owner, or choose another --home."
+        raise UsageError(str(lock), error.strerror or str(error), "a file that this user can write", fix) from error
 
 
 def _tables(folder: Path) -> tuple[type[DataTable], ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,8 +20,8 @@ from starlette.types import ASGIApp
 from .. import __version__
 from ..errors import InputError, Rejected, Unreachable
 from .context import Context
-from .keys import trusted
-from .limits import FAULT, Guard, log_fault
+from .keys import Unreadable, trusted
+from .limits import FAULT, NO_KEYS, Guard, Refused, log_fault
 from .replies import Json, problem
 from .squeeze import Squeeze
 
@@ -58,7 +59,16 @@ def build(context: Context) -> ASGIApp:
     for name in PARTS:
         _include(app, context, name)
     _tell_errors(app)
-    return Guard(Squeeze(app), context.limits, context.loopback, lambda headers: trusted(context.keys, headers))
+    return Guard(Squeeze(app), context.limits, context.loopback, partial(_trusted, context))
+
+
+def _trusted(context: Context, headers: Mapping[str, str]) -> bool:
+    """Whether a request has a good key. Raises: Refused, when nothing can tell."""
+    try:
+        return trusted(context.keys, headers)
+    except Unreadable as error:
+        log.error("%s", error)
+        raise Refused(503, NO_KEYS) from error
 
 
 def _include(app: FastAPI, context: Context, name: str) -> None:
@@ -95,6 +105,11 @@ def _tell_errors(app: FastAPI) -> None:
     @app.exception_handler(InputError)
     def refused(request: Request, error: Exception) -> Response:
         return _answer(request, 400, str(error))
+
+    @app.exception_handler(Unreadable)
+    def no_keys(request: Request, error: Unreadable) -> Response:
+        log.error("%s", error)
+        return _answer(request, 503, NO_KEYS, {"Retry-After": "60"})
 
     @app.exception_handler(Unreachable)
     def unreachable(request: Request, error: Unreachable) -> Response:

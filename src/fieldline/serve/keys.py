@@ -30,10 +30,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from starlette.exceptions import HTTPException
 
-from ..errors import InputError, UsageError
+from ..errors import Busy, InputError, UsageError
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -85,6 +85,10 @@ class Access:
     def may(self, scope: Scope, bucket: str | None) -> bool:
         """Whether it may read or write this bucket (None: any at all)."""
         return scope == "read" if self.key is None else self.key.may(scope, bucket)
+
+
+class Unreadable(InputError):
+    """The keys can't be read or written: nobody is let in until somebody has looked."""
 
 
 class Keys:
@@ -186,6 +190,8 @@ class Keys:
             about = self.path.stat()
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise _unusable(self.path, error, "a file that this user can read") from error
         mark = (about.st_mtime_ns, about.st_size, about.st_ino)
         with self._lock:
             if mark != self._seen:
@@ -195,11 +201,17 @@ class Keys:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
         """The keys, to be changed; written when nothing was raised."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.path}.lock", timeout=10):
-            keys = _load(self.path) if self.path.exists() else {}
-            yield keys
-            _write(self.path, {"keys": [asdict(key) for key in keys.values()]})
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self.path}.lock", timeout=10):
+                keys = _load(self.path) if self.path.exists() else {}
+                yield keys
+                _write(self.path, {"keys": [asdict(key) for key in keys.values()]})
+        except Timeout as error:
+            raise Busy(f"{self.path} is being changed by another program for 10 s; try again") from error
+        except OSError as error:
+            where = Path(error.filename) if error.filename else self.path
+            raise _unusable(where, error, "a file that this user can write") from error
 
     def _note_use(self, key: Key) -> None:
         """Remember the hour; written when it is another one, so once an hour and key at most."""
@@ -310,9 +322,17 @@ def _load(path: Path) -> dict[str, Key]:
         rows = json.loads(path.read_text(encoding="utf-8"))["keys"]
         keys = [Key(**{**row, "read": tuple(row["read"]), "write": tuple(row["write"])}) for row in rows]
         return {key.id: key for key in keys}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise _unusable(path, error, "a file that this user can read") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         fix = "Restore it from a backup, or remove it and make new keys."
-        raise InputError(str(path), f"{type(error).__name__}", "the keys as fieldline wrote them", fix) from error
+        raise Unreadable(str(path), f"{type(error).__name__}", "the keys as fieldline wrote them", fix) from error
+
+
+def _unusable(path: Path, error: OSError, expected: str) -> Unreadable:
+    """That the system refuses a file, which is no reason to remove it."""
+    fix = "Let its owner give the right to this user, or work as that owner; leave the file as it is."
+    return Unreadable(str(path), error.strerror or type(error).__name__, expected, fix)
 
 
 def _json_of(path: Path) -> dict[str, str]:

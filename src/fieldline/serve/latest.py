@@ -19,11 +19,12 @@ from .context import Context
 Value = float | int | bool | str
 Mark = tuple[tuple[int, int, int], ...]
 
+RUNS = "runs"  # what became of fieldline's own runs is no device
 DEVICE_TAGS = ("station", "device_id", "node", "serial")  # tags whose value names a device; the first that is there
 PATIENT_INTERVALS, PATIENT_SECONDS = 5, 600.0  # so many, and at least so long, may the next row take
 _SETTLED = 0.1  # [s] after which a file that is written again shows another time
 _SHORT = 600  # [s] of new rows that are read to find the newest; for longer ones DuckDB looks at all
-_SPANS = (900, 4 * 3600, 4 * 86_400)  # [s] of rows that tell an interval nobody declared
+_SPANS = (3_600, 86_400, 400 * 86_400)  # [s] of rows that tell an interval nobody declared
 _ROWS_ENOUGH = 3
 _ASKED_AGAIN, _NOT_KNOWN = 3600.0, 60.0  # [s] for which an interval is remembered, and that none is known
 

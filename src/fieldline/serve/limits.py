@@ -31,6 +31,7 @@ SECURITY = {
 }
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 FAULT = "a fault in the server; its log tells more"
+NO_KEYS = "the keys can't be read; the log tells more"
 _TOLD = "fieldline.told"
 _LONG_POLLS = ("/socket.io", "/api/events")  # requests that wait for news are no work
 

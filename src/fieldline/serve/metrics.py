@@ -3,7 +3,8 @@
 Each value carries the time of its row. Prometheus then shows it at that time, not at the time of the scrape, and does
 not mark the series as stale when it disappears: it is seen for five minutes after its row. For tables that come late or
 seldom ask with `last_over_time(fieldline_latest_value[1h])`. A value whose row is older than five intervals (and than
-ten minutes) is not shown at all, so nothing sticks when a logger falls silent; `fieldline_lag_seconds` goes on.
+ten minutes), or more than ten minutes ahead of the clock, is not shown at all, so nothing sticks when a logger falls
+silent; `fieldline_lag_seconds` goes on.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from .context import Context
 from .keys import authorize
 from .latest import Latest, Name, Series, Table, latest_of
 from .replies import strict
+from .states import DELAY
 
 KEPT_SECONDS = 1.0  # an answer is given again for so long
 _NOT_PLAIN = re.compile(r"[^a-zA-Z0-9_]")
@@ -96,7 +98,7 @@ class _Collector(Collector):
         """Every metric."""
         latest = self.station.latest
         series = latest.series(self.visible.__contains__)
-        fresh = [one for one in series if one.age(self.now) <= latest.patience(one)]
+        fresh = [one for one in series if -DELAY <= one.age(self.now) <= latest.patience(one)]
         yield from _values(fresh)
         yield from _ages(series, self.now)
         yield _rows_today(self.station.rows_today(self.visible, self.now))

@@ -20,8 +20,9 @@ from .context import Context
 from .export import router as export
 from .intake import router as intake
 from .keys import authorize
-from .latest import Latest, Series, apart, iso, latest_of, of_tags, plain
+from .latest import RUNS, Latest, Series, apart, iso, latest_of, of_tags, plain
 from .replies import Json, strict
+from .states import HEARD, state_of
 
 MOST_ROWS = 100_000  # of an answer
 MOST_READ = 2_000_000  # rows that one answer may look at
@@ -37,7 +38,7 @@ _NEWEST = {
     "fields": {"PPFD": 601.2},
     "flags": {"PPFD": 1},
 }
-_SEEN = {"last_seen": "2026-06-25T10:50:00Z", "time_since_last_seen": 12.5, "status": "online"}
+_SEEN = {"last_seen": "2026-06-25T10:50:00Z", "time_since_last_seen": 12.5, "status": "online", "state": "good"}
 _NODE = {"id": 1, "nodeId": "46m", "bucket": "field", "measurement": "tower", "PPFD": 601.2}
 _ISEMS = {"measurements": [{**_NODE, "timestamp": "2026-06-25T10:50:00Z"}]}
 
@@ -81,12 +82,12 @@ def _devices(context: Context) -> APIRouter:
         request: Request,
         within: Annotated[str | None, Query(description="Online means: heard within this.", examples=["10s"])] = None,
     ) -> Json:
-        """When each device was last heard. It is online if its newest row is younger than five intervals of its table,
-        or ten minutes if that is longer."""
+        """When each device was last heard. It is online if its newest series is good or late, as the page has it;
+        state: good, late, silent, ahead (of the clock) or unknown (how often rows come)."""
         strict(request, ("within",))
         limit = None if within is None else float(seconds("within", within))
         found: dict[str, dict[str, Any]] = {}
-        for one in _readable(context, request):
+        for one in _instruments(_readable(context, request)):
             seen = _seen(latest, one, limit)
             device = found.setdefault(name_of(one), {**seen, "series": []})
             if seen["time_since_last_seen"] < device["time_since_last_seen"]:
@@ -157,7 +158,8 @@ def _isems(context: Context) -> APIRouter:
         if all not in (None, "true", "false"):
             raise HTTPException(422, "all: expected true or false")
         now = context.now()
-        found = [one for one in _readable(context, request) if all == "true" or one.age(now) <= HIDDEN_DAYS * 86_400]
+        series = _instruments(_readable(context, request))
+        found = [one for one in series if all == "true" or one.age(now) <= HIDDEN_DAYS * 86_400]
         return Json({"measurements": [_node(place, one) for place, one in enumerate(found, 1)]})
 
     @routes.get("/measurements/{node_id:path}/latest", responses=example(_ISEMS, "Rows, newest first."))
@@ -187,8 +189,13 @@ def _readable(context: Context, request: Request, bucket: str | None = None) -> 
     return latest_of(context).series(lambda name: bucket in (None, name) and access.may("read", name))
 
 
+def _instruments(series: list[Series]) -> list[Series]:
+    """Without what fieldline writes of its own runs."""
+    return [one for one in series if one.measurement != RUNS]
+
+
 def _of_device(context: Context, request: Request, device: str) -> list[Series]:
-    found = _readable(context, request)
+    found = _instruments(_readable(context, request))
     one_of("device", device, {name_of(one) for one in found})
     return [one for one in found if name_of(one) == device]
 
@@ -204,11 +211,13 @@ def _told(one: Series) -> dict[str, Any]:
 def _seen(latest: Latest, one: Series, within: float | None) -> dict[str, Any]:
     """When a series was last heard."""
     age = one.age(latest.context.now())
-    online = age <= (latest.patience(one) if within is None else within)
+    state = state_of(age, latest.interval(one))
+    online = state in HEARD if within is None else state != "ahead" and age <= within
     return {
         "last_seen": iso(one.time),
         "time_since_last_seen": round(age, 3),
         "status": "online" if online else "offline",
+        "state": state,
     }
 
 

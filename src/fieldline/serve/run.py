@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import sys
 from collections.abc import Callable
@@ -41,7 +42,10 @@ def listen(host: str, port: int) -> socket.socket:
         ear.listen(2048)
     except OSError as error:
         ear.close()
-        fix = f"Another program (an InfluxDB?) may have the port: try --port {port + 1}."
+        if error.errno == errno.EACCES:
+            fix = "Ports below 1024 are the administrator's: leave --port out, or put a proxy before the server."
+            raise UsageError(where, "no right to this port", "one that this user may open", fix) from error
+        fix = f"Another program (an InfluxDB?) may have the port: try --port {port + 1 if port < 2**16 - 1 else 8087}."
         raise UsageError(where, error.strerror or str(error), "a port that is free", fix) from error
     return ear
 

@@ -5,7 +5,7 @@ import { dateOf, momentOf, span } from "./clock.js";
 import { now } from "./state.js";
 import { count, number } from "./words.js";
 
-const STATES = { good: "on time", late: "late", silent: "silent", empty: "no rows yet" };
+const STATES = { good: "on time", late: "late", silent: "silent", ahead: "ahead of the clock", unknown: "interval not known", empty: "no rows yet" };
 let newest = null;
 
 /** Show an answer of /api/status. */
