@@ -63,7 +63,6 @@ def context_of(settings: Settings, project: Path, loopback: bool) -> Context:
         tables=_tables(project / "drivers"),
         zone=settings.defaults.utc_offset,
         loopback=loopback,
-        outbox=lambda: None,
         now=lambda: pd.Timestamp.now("UTC"),
         aliases=settings.quality.aliases,
         heights=settings.quality.site.heights,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..outbox import Depth
 from ..sinks.embedded import Embedded
 from ..tables import DataTable
 from .keys import Keys
@@ -21,9 +20,8 @@ class Context:
 
     home: the folder of the state. store: each call opens, works and closes, so several threads may use it, and the
     driver writes meanwhile. tables: the declared tables of all drivers. zone: the station's clock. loopback: whether
-    only this machine can connect; then reading needs no key as long as there are none. outbox: what waits for a remote
-    store, None where there is none. now: UTC. limits: what a request may cost. aliases, heights: what the configuration
-    says of fields by their names, as for groups.arrange.
+    only this machine can connect; then reading needs no key as long as there are none. now: UTC. limits: what a request
+    may cost. aliases, heights: what the configuration says of fields by their names, as for groups.arrange.
     """
 
     home: Path
@@ -32,7 +30,6 @@ class Context:
     tables: tuple[type[DataTable], ...]
     zone: str
     loopback: bool
-    outbox: Callable[[], Depth | None]
     now: Callable[[], pd.Timestamp]
     limits: Limits = field(default_factory=Limits)
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -7,7 +7,7 @@ keep the lowest and highest value and the worst flag.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -169,16 +169,14 @@ def _whole(routes: APIRouter, desk: Desk) -> None:
 
     @routes.get("/api/status")
     def status(request: Request) -> Json:
-        """How old each table's newest row is, and whether that is good; the last run; what waits for a remote store."""
+        """How old each table's newest row is, and whether that is good; the last run."""
         strict(request, ())
         access = authorize(desk.context, request, "read", None)
-        depth = desk.context.outbox()
         return Json(
             {
                 "now": desk.now() // MILLI,
                 "tables": list(_states(desk, access)),
                 "run": _run(desk, access),
-                "outbox": None if depth is None else asdict(depth),
             }
         )
 

@@ -11,7 +11,7 @@ let newest = null;
 /** Show an answer of /api/status. */
 export function show(node, status) {
   newest = status;
-  put(node, ...status.tables.map(card), status.run ? runCard(status.run) : null, status.outbox ? outboxCard(status.outbox) : null);
+  put(node, ...status.tables.map(card), status.run ? runCard(status.run) : null);
   if (!status.tables.length) put(node, el("p.notice", { text: "No table has rows yet." }));
 }
 
@@ -47,13 +47,6 @@ function runCard(run) {
     el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: "last run" })),
     el("div.state", {}, el("span.word", { text: String(run.status ?? "unknown") }), run.ended ? el("span.age", { "data-newest": run.ended, title: momentOf(run.ended), text: ago(run.ended) }) : null),
     el("div.soft", { text: run.quarantined_today ? `${count(run.quarantined_today, "row")} set aside today` : "no row set aside today" }));
-}
-
-function outboxCard(outbox) {
-  const { rows } = outbox;
-  return el("div.card", { "data-state": rows ? "late" : "good" },
-    el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: "outbox" })),
-    el("div.state", {}, el("span.word", { text: rows ? `${count(rows, "row")} waiting` : "empty" })));
 }
 
 /** The title of the browser's tab. */
