@@ -276,10 +276,10 @@ def test_totals_are_known_by_name_and_unit(name, unit, total):
 def test_totals_of_other_lengths_of_time_do_not_share_an_axis():
     tables = [
         Known("field", measurement, "umbs", fields("Rain_Tot", unit="mm"), every)
-        for measurement, every in (("a", 300.0), ("b", 1800.0), ("c", 300.0))
+        for measurement, every in (("a", 300.0), ("b", 1800.0), ("c", 300.0), ("d", None))
     ]
     lines = panels(arrange(tables), "lines")
-    assert [[one.measurement for one in panel.series] for panel in lines] == [["a", "c"], ["b"]]
+    assert [[one.measurement for one in panel.series] for panel in lines] == [["d"], ["a", "c"], ["b"]]
 
 
 @pytest.mark.parametrize(

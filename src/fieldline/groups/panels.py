@@ -126,11 +126,11 @@ def _paces(members: Sequence[Shown]) -> list[tuple[list[Shown], str]]:
     Those of which that is not known are taken for quick. Totals share a panel only where their rows are equally far
     apart: 10 mm in an hour and 10 mm in a day are not the same rain.
     """
-    pace = 1 if members[0].total else _PACE
+    total = members[0].total
     found: list[tuple[float, list[Shown]]] = []
     for one in sorted(members, key=lambda one: one.interval or 0):
         every = one.interval or 0
-        if found and (not found[-1][0] or every <= pace * found[-1][0]):
+        if found and (every <= 1.01 * found[-1][0] if total else not found[-1][0] or every <= _PACE * found[-1][0]):
             first = found[-1][0] or every
             found[-1] = (first, [*found[-1][1], one])
         else:
