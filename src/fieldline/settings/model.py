@@ -149,7 +149,10 @@ class Alerts(Section):
     """When Grafana tells that something is wrong; 0: never."""
 
     no_data_minutes: int = Field(
-        default=20, ge=0, le=10080, description="no row for as long, and for three intervals of its table [min]; 0: never"
+        default=20,
+        ge=0,
+        le=10080,
+        description="no row for as long, and for three intervals of its table [min]; 0: never",
     )
     battery_volts: float = Field(default=11.8, ge=0, le=1000, description="a battery below this [V]; 0: never")
     failed_percent: float = Field(
