@@ -191,12 +191,13 @@ def chart(seen, panel=TEMPERATURE):
 
 def test_every_picture_of_every_section_is_drawn(look):
     page = look().page
-    waiting = page.locator(".panel:not([data-loaded])")
-    for _ in range(500):
-        if not waiting.count():
+    show = """() => { const next = document.querySelector('.panel:not([data-loaded])');
+        if (next) next.scrollIntoView({block: 'center'}); return Boolean(next); }"""
+    for _ in range(500):  # in one step: a picture that is looked for may be drawn in the next moment
+        if not page.evaluate(show):
             break
-        waiting.first.scroll_into_view_if_needed()
         page.wait_for_timeout(60)
+    assert page.locator(".panel:not([data-loaded])").count() == 0
     notes = page.evaluate("[...document.querySelectorAll('.note:not([hidden])')].map((n) => n.textContent)")
     assert [note for note in notes if not note.startswith("No rows from")] == []
     for section in page.locator("main > section").all():
