@@ -2,6 +2,8 @@
 
 import random
 import shutil
+import threading
+import time
 
 import pandas as pd
 import pytest
@@ -147,6 +149,35 @@ def test_a_cut_in_the_middle_keeps_what_was_reached(tmp_path):
     assert depths == sorted(depths, reverse=True)
     assert box.server.points == points(0, 4998)
     assert box.queue.depth(dead=True).rows == 1
+
+
+def test_full_parcels_go_two_at_once_unless_a_point_may_be_in_both(tmp_path):
+    """The last value of each point stands, and a bad line costs only itself."""
+    lock, under_way, most = threading.Lock(), 0, []
+
+    def slow(lines):
+        nonlocal under_way
+        with lock:
+            under_way += 1
+            most.append(under_way)
+        time.sleep(0.02)
+        with lock:
+            under_way -= 1
+        if any(b"x=12345" in line for line in lines):
+            raise refusal([line for line in lines if b"x=12345" not in line])
+        return lines
+
+    def refusal(taken):
+        error = Rejected("a bad line", 1)
+        error.taken = taken
+        return error
+
+    box = Box(tmp_path, Server(slow))
+    box.run(frame(0, 19_999), frame(0, 9_999, 0.5))
+    assert max(most) == 2
+    expected = {**points(0, 19_999), **points(0, 9_999, 0.5)}
+    del expected[BUCKET, "m", 12_345 * 10**9]
+    assert box.server.points == expected
 
 
 @pytest.mark.parametrize("most", [1, 7, 100])

@@ -13,6 +13,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 
 from ..errors import Denied, Rejected, TooLarge, Unreachable
@@ -230,6 +231,9 @@ class Courier:
         self._bucket(first.parcel.bucket)
         if [one for one in group if not self._is_fresh(one)]:
             return  # what is left of them comes next
+        if len(group) == 1 and (other := self._beside(first)) is not None:
+            self._both(first, other)
+            return
         if len(group) > 1:
             try:
                 self._send(_merged(group))
@@ -258,6 +262,39 @@ class Courier:
                 return
             if (one := self.queue.get(number)) is not None:  # a person may have dropped it just now
                 yield one
+
+    def _beside(self, first: Waiting) -> Waiting | None:
+        """The next full parcel of the bucket, if no point can be in both: then their order does not matter."""
+        if self.policy.window_bytes is not None or self.policy.newest_first:  # each request is weighed by itself
+            return None
+        number = next((number for number, *_ in self.queue.sizes_after(first.parcel.bucket, first.number)), None)
+        other = None if number is None else self.queue.get(number)
+        if other is None or not self._is_fresh(other):
+            return None
+        apart = other.measurement != first.measurement or other.first > first.last or other.last < first.first
+        return other if apart else None
+
+    def _both(self, first: Waiting, other: Waiting) -> None:
+        """Two requests at once, which keeps a server busy while the next is made ready; what is refused goes alone."""
+        carrier = self._make()
+        self.result.requests += 1
+        fates: list[tuple[Waiting, BaseException | None]] = []
+        with ThreadPoolExecutor(1) as beside:
+            told = beside.submit(carrier.deliver, other.parcel)
+            try:
+                self._send(first)
+                fates.append((first, None))
+            except (Rejected, Unreachable) as error:
+                fates.append((first, error))
+        fates.append((other, told.exception()))
+        stored = [one for one, why in fates if why is None]
+        self._commit(lambda: self.queue.done([one.number for one in stored]))
+        self.result.rows += sum(one.parcel.rows for one in stored)
+        for one, why in fates:
+            if isinstance(why, Rejected):
+                self._alone(one)
+            elif why is not None:
+                raise why
 
     def _room(self, first: Waiting) -> int:
         """How many bytes the plan still takes now; waits for more if need be. Raises: _Stop."""
