@@ -316,6 +316,7 @@ def test_what_is_shown_can_be_downloaded(look, tower):
     seen = look("#last=3h")
     panel = seen.page.locator(f'[data-panel="{TEMPERATURE}"]')
     panel.locator("summary").click()
+    panel.locator('a[download][href*="measurement=fastdata"]').first.wait_for(state="attached")
     links = panel.locator("a[download]").evaluate_all("(all) => all.map((one) => one.href)")
     [mine] = [link for link in links if "measurement=fastdata" in link and "format=csv" in link]
     rows = list(csv.DictReader(io.StringIO(fetch(mine).decode("utf-8"))))
