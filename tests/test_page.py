@@ -506,6 +506,7 @@ def test_a_download_has_all_rows_with_their_flags_though_bad_values_are_hidden(l
     seen = look("#last=1d&flags=hide")
     panel = seen.page.locator(f'[data-panel="{TEMPERATURE}"]')
     panel.locator("summary").click()
+    panel.locator('a[download][href*="measurement=fastdata"]').first.wait_for(state="attached")
     assert panel.get_by_text("all rows, with flags").count() == 1
     links = panel.locator("a[download]").evaluate_all("(all) => all.map((one) => one.href)")
     [mine] = [link for link in links if "measurement=fastdata" in link and "format=csv" in link]
