@@ -385,7 +385,7 @@ def test_a_driver_that_is_killed_at_any_moment_delivers_everything_once(facade, 
             file.write(data[:cut])
         process = site.start()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(dice.uniform(0.3 * whole, 3 * whole))
+            process.wait(dice.uniform(0.1 * whole, 1.1 * whole))
         with site.path.open("ab") as file:
             file.write(data[cut:])
         count += new
