@@ -11,7 +11,8 @@ import pytest
 from delivering import Server
 from fieldline.errors import Denied, Rejected, TooLarge, Unreachable
 from fieldline.ledger import Damaged, Ledger
-from fieldline.outbox import SCHEMA, Ballast, Cap, Courier, Outbox, Policy, Queue, Trouble
+from fieldline.outbox import SCHEMA, Ballast, Cap, Courier, Outbox, Policy, Queue, Trouble, Waiting
+from fieldline.parcels import pack
 
 BUCKET, NOW = "field", 1_800_000_000.0
 
@@ -466,3 +467,106 @@ def test_a_courier_without_anything_to_do_makes_no_carrier(tmp_path):
     queue = Queue(Ledger(tmp_path / "state.db", SCHEMA))
     done = Courier(queue, never, Policy()).work()
     assert (done.rows, done.requests, done.stopped, done.failed) == (0, 0, "", False)
+
+
+def deep(folder, waiting, closed):
+    """A queue in which so many parcels wait for each of the `closed` buckets, and a few behind them for another."""
+    queue = Queue(Ledger(folder / "state.db", SCHEMA))
+    with queue.ledger.together():
+        for number in range(waiting):
+            for bucket in closed:
+                queue.add([Waiting(pack(bucket, "s", b"m x=1 %d\n" % number, 1), "m", number, number, NOW)])
+        for number in range(3):
+            queue.add([Waiting(pack("open", "s", b"m x=2 %d\n" % number, 1), "m", number, number, NOW)])
+    return queue
+
+
+def steps(queue, question):
+    """How many steps SQLite takes for a question, in tens; and its answer."""
+    taken = [0]
+
+    def step():
+        taken[0] += 1
+
+    with queue.ledger.reading() as db:
+        db.set_progress_handler(step, 10)
+        answer = question()
+        db.set_progress_handler(None, 0)
+    return taken[0], answer
+
+
+def test_what_waits_for_a_closed_bucket_is_not_looked_through(tmp_path):
+    """Ten thousand parcels of it cost as many steps as ten."""
+    found = {}
+    for waiting in (10, 5000):
+        (tmp_path / str(waiting)).mkdir()
+        queue = deep(tmp_path / str(waiting), waiting, ("closed", "shut"))
+        found[waiting], first = steps(queue, lambda queue=queue: queue.oldest(("closed", "shut")))
+        assert first.parcel.bucket == "open"
+        assert queue.oldest(("closed",)).parcel.bucket == "shut"
+        assert queue.oldest(("closed", "shut", "open")) is None
+        queue.ledger.close()
+    assert found[5000] <= 2 * found[10] + 10, found
+
+
+def test_a_bucket_that_is_refused_holds_up_no_other(tmp_path):
+    queue, asked = deep(tmp_path, 300, ("closed", "shut")), []
+
+    class Choosy(Server):
+        def deliver(self, parcel):
+            asked.append(parcel.bucket)
+            if parcel.bucket != "open":
+                raise Denied(f"bucket {parcel.bucket!r}: found 403, expected the right to use it")
+            super().deliver(parcel)
+
+    server = Choosy()
+    done = Courier(queue, lambda: server, Policy(seconds=60), now=lambda: NOW).work()
+    assert (done.rows, done.failed) == (3, True)
+    assert sorted(asked) == ["closed", "open", "shut"], "each is asked once, and what waits for it goes together"
+    assert "'closed', 'shut'" in done.stopped
+    assert queue.depth().rows == 600, "nothing of the closed ones is given up"
+    queue.ledger.close()
+
+
+def test_refused_rows_take_a_tenth_of_the_cap_and_the_oldest_go(tmp_path):
+    box, said, dice = Box(tmp_path, Server(refuses(lambda line: True)), cap=Cap(bytes=40_000)), [], random.Random(1)
+    for number in range(30):
+        rows = frame(number * 100, number * 100 + 19)
+        rows["x"] = [dice.random() for _ in range(20)]
+        said += box.run(rows).notes
+        box.now += 300
+    assert box.queue.depth(dead=True).bytes <= 4000 + 2000, "those of the last run are looked at by the next"
+    box.now += 300
+    box.server.what = lambda lines: lines
+    said += box.run(frame(10_000, 10_000)).notes
+    assert 2000 < box.queue.depth(dead=True).bytes <= 4000
+    told = [int(text.split()[0]) for text in said if "refused rows, the oldest, were deleted" in text]
+    assert told
+    assert all("a tenth of outbox.megabytes" in text for text in said if "refused rows, the oldest" in text)
+    kept = [box.queue.get(number) for number in box.queue.numbers(dead=True)]
+    assert sum(told) + sum(one.parcel.rows for one in kept) == 600, "each row that went was told"
+    assert max(one.last for one in kept) == (29 * 100 + 19) * 10**9
+    assert box.queue.depth().rows == 0, "what waits is not touched by it"
+
+
+def test_what_was_refused_together_counts_when_its_parts_are_tried(tmp_path):
+    """A request as large as the plan allows is refused as a whole: its first part waits for the next five minutes."""
+    away = [True]
+
+    def what(lines):
+        if away:
+            raise Unreachable("away")
+        return refuses(lambda line: b"x=7 " in line, store=False)(lines)
+
+    box = Box(tmp_path, Server(what), Policy(seconds=5, window_bytes=4000))
+    box.run(*[frame(number * 10, number * 10 + 9) for number in range(40)])
+    away.clear()
+    taken = []
+    while box.queue.depth().rows and len(taken) < 40:
+        box.now += 3600
+        before = sum(len(b"".join(lines)) for lines in box.server.requests)
+        box.run()
+        taken.append(sum(len(b"".join(lines)) for lines in box.server.requests) - before)
+    assert max(taken) <= 4000, taken
+    assert max(taken) > 3500
+    assert box.server.points == {key: value for key, value in points(0, 399).items() if value != "x=7"}

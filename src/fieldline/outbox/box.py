@@ -122,12 +122,9 @@ class Outbox:
             return batch.rows
         self._known(bucket, measurement)  # before the transaction: a slow server must not hold it open
         precision, now = precision_of(batch), self._now()
-        most = self._policy.most_bytes if self._policy.window_bytes is None else self._policy.window_bytes // 5
         packed = [
             Waiting(pack(bucket, precision, part.text, part.rows), measurement, part.first, part.last, now)
-            for part in chunks(
-                measurement, batch, precision, self._policy.most_rows, min(most, self._policy.most_bytes)
-            )
+            for part in chunks(measurement, batch, precision, self._policy.most_rows, self._policy.at_once)
         ]
         if self._before is None:
             self._before = self.queue.newest_number()

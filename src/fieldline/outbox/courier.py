@@ -49,6 +49,11 @@ class Policy:
     most_rows: int = 5_000
     most_bytes: int = 5_000_000
 
+    @property
+    def at_once(self) -> int:
+        """Bytes of one request: of a plan's a fifth, so that the tries that find a bad line in it get done in time."""
+        return self.most_bytes if self.window_bytes is None else min(self.most_bytes, max(self.window_bytes // 5, 1))
+
 
 @dataclass
 class Delivery:
@@ -116,7 +121,7 @@ class Courier:
         self._ended, self._cancelled = ended, cancelled
         self._ballast = ballast or Ballast(None)
         self._deadline = None if policy.seconds is None else time.monotonic() + policy.seconds
-        self._most_bytes, self._tries = policy.most_bytes, 0
+        self._most_bytes, self._tries = policy.at_once, 0
         self._trouble, self._kept = Trouble.of(queue), dict[str, int | None]()
         self._before = queue.newest_number() if before is None else before
         self._ahead = self._before  # up to here nothing goes ahead (any more)
@@ -240,6 +245,7 @@ class Courier:
             except Rejected as refused:
                 if isinstance(refused, TooLarge):
                     self._most_bytes = max(sum(one.parcel.size for one in group) // 2, 1)
+                self._room(first)
             else:
                 self._commit(lambda: self.queue.done([one.number for one in group]))
                 self.result.rows += sum(one.parcel.rows for one in group)
