@@ -215,24 +215,6 @@ def test_a_bucket_is_made_by_its_old_name(served):
     assert caught.value.status == 400
 
 
-def test_grafana_asks_so(served):
-    """Its data source InfluxDB with InfluxQL: the backend posts the query as a form, the key is a header or a login."""
-    words = urllib.parse.urlencode({"db": "field", "epoch": "ms"})
-    q = (
-        'SELECT mean("x") FROM "m" WHERE ("site"::tag = \'a\') AND time >= 1704067200000ms and time <= 1704067320000ms '
-        "GROUP BY time(1m) fill(null)"
-    )
-    for text, form in [
-        (q, "values"),
-        ("SHOW measurements", "values"),
-        ('SHOW TAG VALUES FROM "m" WITH KEY = "site"', "values"),
-    ]:
-        body = urllib.parse.urlencode({"q": text}).encode()
-        headers = served.headers(**{"User-Agent": "Grafana/13.0", "Accept": "application/json"})
-        answer = json.loads(fetch(f"{served.url}/query?{words}", body, headers))
-        assert answer["results"][0]["series"][0][form]
-
-
 def test_ping_tells_a_version_that_clients_know(served):
     import urllib.request
 
