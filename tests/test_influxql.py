@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608  (questions are made of pieces here)
 
+import itertools
 import math
 
 import numpy as np
@@ -17,6 +18,7 @@ from fieldline.sinks.embedded import Embedded
 
 T0 = pd.Timestamp("2024-06-01T12:00:00Z")
 NOW = (T0 + pd.Timedelta("1h")).value
+MINUTE, WEEK = 60 * 10**9, 7 * 86_400 * 10**9
 
 
 @pytest.fixture
@@ -258,6 +260,79 @@ def test_a_regular_expression_that_cannot_be_read_is_an_error_of_its_statement(s
     write(store, tags=("t",), x=[1.0], t="a")
     with pytest.raises(QueryError, match="cannot be worked out"):
         ask(store, "SELECT x FROM m WHERE t =~ /(/")
+
+
+def pair(store, influxd, database, rows, question):
+    """What influxd and we answer to a question about rows by measurement, as `influxql_cases.load` takes them."""
+    cases.load(rows, store, "field", influxd, database)
+    return cases.real(influxd, database, [question])[0], ask(store, question)
+
+
+def test_rows_of_one_time_stand_in_the_order_of_their_tags(store, influxd, database):
+    rows = {"m": [(T0.value, {"t": tag}, {"x": value}) for tag, value in (("b", 2.0), ("c", 3.0), ("a", 1.0))]}
+    (theirs,), (mine,) = pair(store, influxd, database, rows, "SELECT x FROM m")
+    assert [row[1] for row in mine["values"]] == [1, 2, 3]
+    assert sorted(theirs["values"]) == mine["values"]
+    assert [row[1] for row in values(store, "SELECT x FROM m ORDER BY time DESC")] == [3, 2, 1]
+
+
+def test_windows_that_do_not_divide_the_change_of_the_clock_follow_each_other(store, influxd, database):
+    first = pd.Timestamp("2024-11-03T05:30Z").value  # half an hour before the clock goes back
+    rows = {"m": [(first + minute * MINUTE, {}, {"x": 1.0}) for minute in range(90)]}
+    span = f"WHERE time >= {first} AND time < {first + 90 * MINUTE}"
+    question = f"SELECT count(x) FROM m {span} GROUP BY time(13m) tz('America/Detroit')"
+    (theirs,), (mine,) = pair(store, influxd, database, rows, question)
+    starts = [(row[0] - first) // MINUTE for row in mine["values"]]
+    assert [after - before for before, after in itertools.pairwise(starts)] == [13, 13, 8, 13, 13, 13, 13]
+    assert [row[1] for row in mine["values"]] == [5, 13, 8, 13, 13, 13, 13, 12]
+    assert [row[1] for row in theirs["values"]] == [5, 13, 21, 0, 13, 13, 13, 12]
+
+
+def test_series_are_counted_over_the_whole_measurement(store, influxd, database):
+    rows = {"m": [(T0.value + 4 * place * WEEK, {"t": tag}, {"x": 1.0}) for place, tag in enumerate("abc")]}
+    theirs, mine = pair(store, influxd, database, rows, "SELECT x FROM m GROUP BY t SLIMIT 1 SOFFSET 1")
+    assert [series["tags"] for series in mine] == [{"t": "b"}]
+    assert theirs == []
+    assert [series["tags"]["t"] for series in ask(store, "SELECT x FROM m GROUP BY t SLIMIT 2")] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "real"), [("time > '2034-01-01'", []), ("x > 100", "invalid tag comparison operator")]
+)
+def test_time_and_fields_are_passed_over_where_tags_are_shown(store, influxd, database, condition, real):
+    rows = {"m": [(T0.value, {"t": "a"}, {"x": 1.0})]}
+    for what, shown in (("TAG KEYS FROM m", ["t"]), ("TAG VALUES FROM m WITH KEY = t", ["t", "a"])):
+        theirs, mine = pair(store, influxd, database, rows, f"SHOW {what} WHERE {condition}")
+        assert mine[0]["values"] == [shown]
+        assert theirs == real
+        assert ask(store, f"SHOW {what} WHERE t = 'b' AND {condition}") == []
+
+
+def test_a_field_of_several_kinds_is_of_the_kind_that_it_has_in_its_measurements(store, influxd, database):
+    rows = {"a": [(T0.value, {}, {"x": 5})], "b": [(T0.value + 5 * WEEK, {}, {"x": "text"})]}
+    question = f"SELECT x FROM a, b WHERE time > {T0.value + WEEK}"
+    theirs, mine = pair(store, influxd, database, rows, question)
+    assert [series["name"] for series in theirs] == ["b"]  # there is no row of `a` in the shards that are asked
+    assert mine == []
+    assert values(store, "SELECT x FROM a, b") == [[T0.value, 5]]  # a number goes before text
+
+
+def test_functions_that_look_back_need_a_lower_bound(store, influxd, database):
+    rows = {"m": [(T0.value + minute * MINUTE, {}, {"x": float(minute)}) for minute in range(30)]}
+    until = f"time < {T0.value + 30 * MINUTE}"
+    question = f"SELECT derivative(mean(x), 1m) FROM m WHERE {until} GROUP BY time(10m)"
+    assert pair(store, influxd, database, rows, question) == ([], [])
+    bounded = question.replace(until, f"time >= {T0.value} AND {until}")
+    assert [row[1] for row in values(store, bounded)] == [1, 1]
+
+
+def test_the_latest_window_is_the_first_when_time_falls(store, influxd, database):
+    rows = {"m": [(T0.value + minute * MINUTE, {}, {"x": 1.0}) for minute in range(25)]}
+    span = f"time >= {T0.value} AND time < {T0.value + 30 * MINUTE}"
+    question = f"SELECT count(x) FROM m WHERE {span} GROUP BY time(10m) ORDER BY time DESC"
+    (theirs,), (mine,) = pair(store, influxd, database, rows, question)
+    assert [row[1] for row in mine["values"]] == [5, 10, 10]
+    assert theirs["values"] == mine["values"]
 
 
 # bounds

@@ -136,6 +136,46 @@ def test_errors_of_a_statement_stand_in_its_place(served):
     assert served.query("SELECT x FROM m", db="")[0]["error"] == "database name required"
 
 
+def from_both(both, q):
+    """The error of the whole request, or the results, of ours and of influxd."""
+    found = []
+    for ask in both:
+        try:
+            found.append(json.loads(ask(q))["results"])
+        except ServerError as error:
+            found.append(error.message)
+    return found
+
+
+@pytest.fixture
+def asking(served, influxd, database):
+    """How to ask ours, and influxd."""
+    influxd.write(database, LINES)
+
+    def asks(base, db, headers):
+        words = {"db": db, "epoch": "ns"}
+        return lambda q: fetch(f"{base}/query?" + urllib.parse.urlencode(words | {"q": q}), headers=headers)
+
+    return asks(served.url, "field", served.headers()), asks(influxd.url, database, {})
+
+
+def test_a_statement_after_one_that_failed_is_answered(asking):
+    """docs/influxql.md: where influxd answers otherwise."""
+    mine, theirs = from_both(asking, "SELECT mean(s) FROM m; SELECT count(x) FROM m")
+    assert "unsupported mean iterator type" in mine[0]["error"]
+    assert mine[1]["series"][0]["values"] == [[0, 4]]
+    assert not any("series" in result for result in theirs)
+    assert theirs[-1]["error"] == "not executed"
+
+
+def test_a_regular_expression_that_cannot_be_read_leaves_the_other_statements_alone(asking):
+    """docs/influxql.md: where influxd answers otherwise."""
+    mine, theirs = from_both(asking, "SELECT x FROM m WHERE site =~ /(/; SELECT count(x) FROM m")
+    assert "cannot be worked out" in mine[0]["error"]
+    assert mine[1]["series"][0]["values"] == [[0, 4]]
+    assert theirs.startswith("error parsing query: error parsing regexp")
+
+
 def test_the_words_may_come_as_a_form(served):
     headers = served.headers(**{"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
     body = urllib.parse.urlencode({"q": "SELECT x FROM m", "epoch": "s"}).encode()
