@@ -258,12 +258,18 @@ def test_errors_have_one_form_and_echo_nothing(served):
     assert json.loads(refusal(served.get, "/api/v2/nosuch").body).keys() == {"code", "message"}
 
 
-def test_a_fault_is_told_in_the_log_only(tmp_path, caplog):
+@pytest.mark.parametrize("path", ["/query?db=field&q=SHOW+MEASUREMENTS", "/api/layout", "/api/latest", "/metrics"])
+def test_a_store_that_cannot_be_read_is_told_in_the_log_only(tmp_path, caplog, path):
     with serving(tmp_path) as served:
-        served.context.store.path.write_bytes(b"this is no store, and its secret is 4711")
-        error = refusal(served.query, "SHOW MEASUREMENTS")
-        assert error.status in (400, 500, 503)
-        assert b"4711" not in error.body
+        store = served.context.store
+        store.close()
+        store.path.write_bytes(b"no DuckDB file")
+        caplog.clear()
+        error = refusal(served.get, path)
+        said = [record.getMessage() for record in caplog.records if record.name.startswith("fieldline")]
+        assert (error.status, json.loads(error.body)) == (503, {"error": "the store can't be reached now; try again"})
+        assert [words for words in said if words.startswith(f"{store.path}: is not a DuckDB file")] == said[:1]
+        assert len(said) == 1
 
 
 def test_what_nobody_foresaw_is_told_in_one_form_and_logged_once(tmp_path, caplog):

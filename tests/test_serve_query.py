@@ -263,6 +263,29 @@ def test_ping_tells_a_version_that_clients_know(served):
     assert served.json("/health", key="")["status"] == "pass"
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [({}, ""), *(({"verbose": word}, "") for word in ("", "0", "false")), ({"wait_for_leader": "3s"}, "")]
+    + [({"verbose": word, "wait_for_leader": "3s"}, "1.8.10-fieldline") for word in ("1", "true")],
+)
+def test_ping_takes_what_clients_of_influxdb_send(served, words, told):
+    for path in ("/ping", "/api/v2/ping"):
+        answer = served.get(path, key="", **words)
+        assert answer == (json.dumps({"version": told}, separators=(",", ":")).encode() if told else b"")
+
+
+@pytest.mark.parametrize("path", ["/ping?verbos=1", "/ping?u=x&p=y", "/api/v2/ping?org=x", "/health?verbose=1"])
+def test_ping_knows_no_other_parameters(served, path):
+    with pytest.raises(ServerError) as caught:
+        served.get(path)
+    assert caught.value.status == 400
+
+
+def test_files_take_no_notice_of_what_others_append_to_an_address(served):
+    for path in ("/", "/openapi.json", "/favicon.ico"):
+        assert served.get(path, key="") == served.get(path, key="", utm_source="mail")
+
+
 def test_the_influx_shell_asks_and_writes(served):
     host, port = served.url.removeprefix("http://").split(":")
     words = [binary("influx"), "-host", host, "-port", port, "-username", "anybody", "-password", served.key]

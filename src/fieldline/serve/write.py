@@ -59,6 +59,13 @@ _LINES = {
         },
     }
 }
+_PING: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The version, where `verbose` asks for it"},
+    204: {"description": "The server is there; the headers tell its version"},
+    400: {"description": "A parameter is unknown"},
+}
+Verbose = Annotated[str, Query(description="anything but 0 and false: the version as JSON")]
+Leader = Annotated[str, Query(description="what clients of InfluxDB send; there is nobody to wait for")]
 Db = Annotated[str, Query(description="the bucket", examples=["field"])]
 Precision = Annotated[str, Query(description="the unit of times: ns, u, ms, s, m or h", examples=["s"])]
 
@@ -67,13 +74,16 @@ def router(context: Context) -> APIRouter:
     """The endpoints."""
     routes = APIRouter(tags=["InfluxDB"])
 
-    @routes.get("/ping", status_code=204, operation_id="ping")
+    @routes.get("/ping", status_code=204, responses=_PING, operation_id="ping")
     @routes.head("/ping", status_code=204, include_in_schema=False)
-    @routes.get("/api/v2/ping", status_code=204, operation_id="ping_v2")
+    @routes.get("/api/v2/ping", status_code=204, responses=_PING, operation_id="ping_v2")
     @routes.head("/api/v2/ping", status_code=204, include_in_schema=False)
-    def ping() -> Response:
+    def ping(request: Request, verbose: Verbose = "", wait_for_leader: Leader = "") -> Response:
         """Whether the server is there."""
-        return Response(status_code=204, headers=VERSION)
+        strict(request, ("verbose", "wait_for_leader"))
+        if verbose in ("", "0", "false"):
+            return Response(status_code=204, headers=VERSION)
+        return Json({"version": VERSION["X-Influxdb-Version"]}, headers=VERSION)
 
     @routes.get("/health")
     def health(request: Request) -> Json:
