@@ -312,8 +312,12 @@ def test_the_store_must_be_the_embedded_one(tmp_path):
 def test_the_command_serves_until_it_is_interrupted(tmp_path):
     with served_by_command(tmp_path) as (url, process):
         assert json.loads(fetch(f"{url}/health"))["status"] == "pass"
-        again = run("serve", "--port", "0", "--home", tmp_path)
-        assert again.returncode == 75
+        for port in ("0", url.rpartition(":")[2]):
+            again = run("serve", "--port", port, "--home", tmp_path)
+            assert again.returncode == 75
+            assert f"fieldline serves {tmp_path} already, at {url}/ (process {process.pid}); end that" in again.stderr
+        (tmp_path / "serve.json").write_text("{", encoding="utf-8")
+        assert f"serves {tmp_path} already; end that" in run("serve", "--home", tmp_path).stderr
         interrupt(process)
         assert process.wait(20) == 0
         said = process.stdout.read()
@@ -321,6 +325,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path):
     assert "Traceback" not in said
     assert said.rstrip().endswith("ended")
     assert (tmp_path / "logs").is_dir()
+    assert not (tmp_path / "serve.json").exists()
 
 
 def test_what_goes_wrong_stands_in_the_servers_own_log(tmp_path):

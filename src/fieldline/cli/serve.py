@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import json
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -35,22 +39,15 @@ def main(options: argparse.Namespace) -> int:
     context = context_of(settings, options.project, loopback=_loopback(options.host))
     _refuse(settings, options.host, context)
     _refuse_home(settings.home)
-    ear = listen(options.host, options.port)
-    try:
-        with (
-            FileLock(settings.home / "serve.lock", timeout=0),
-            open_log(settings.home, settings.log, "serve.log", ("fieldline", "uvicorn", "asyncio")),
-        ):
+    with _alone(settings.home) as told, closing(context.store), closing(listen(options.host, options.port)) as ear:
+        address = _address(options.host, ear.getsockname()[1])
+        told.write_text(json.dumps({"address": address, "process": os.getpid()}), encoding="utf-8")
+        with open_log(settings.home, settings.log, "serve.log", ("fieldline", "uvicorn", "asyncio")):
             parse("SHOW DATABASES")  # the first question need not wait for the grammar
-            address = _address(options.host, ear.getsockname()[1])
-            serve(build(context), ear, context.limits, lambda: print(_welcome(address, context), flush=True))
-    except Timeout as error:
-        raise Busy(f"a server of {settings.home} runs already; end it first, or choose another --home") from error
-    except KeyboardInterrupt:
-        print("ended")
-    finally:
-        ear.close()
-        context.store.close()
+            try:
+                serve(build(context), ear, context.limits, lambda: print(_welcome(address, context), flush=True))
+            except KeyboardInterrupt:
+                print("ended")
     return DONE
 
 
@@ -90,6 +87,33 @@ def _refuse_home(home: Path) -> None:
     except OSError as error:
         fix = "Let its owner give the right to this user, serve as that owner, or choose another --home."
         raise UsageError(str(lock), error.strerror or str(error), "a file that this user can write", fix) from error
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[Path]:
+    """Be the only server of a home; a file, gone afterwards, for what another one should know. Raises: Busy."""
+    told, lock = home / "serve.json", FileLock(home / "serve.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        words = f"fieldline serves {home} already{_where(told)}"
+        raise Busy(f"{words}; end that first, or choose another --home") from error
+    try:
+        told.unlink(missing_ok=True)  # of a server that was killed
+        yield told
+    finally:
+        with suppress(OSError):  # Windows, while somebody reads it
+            told.unlink(missing_ok=True)
+        lock.release()
+
+
+def _where(told: Path) -> str:
+    """Address and process of the server that has the home; nothing where it has not said them yet."""
+    try:
+        words = json.loads(told.read_text(encoding="utf-8"))
+        return f", at {words['address']}/ (process {words['process']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _tables(folder: Path) -> tuple[type[DataTable], ...]:
