@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fieldline import lineprotocol
 from fieldline.errors import Rejected
-from fieldline.lineprotocol import numerals, rows
+from fieldline.lineprotocol import numerals, rows, scatter
 from fieldline.points import points
 from servers import ServerError, fetch
 
@@ -312,6 +312,54 @@ def test_decimals_are_written_as_they_were_read(places, wholes):
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50))
 def test_any_floats_are_the_shortest_that_are_read_back(values):
     assert all(map(as_short_as_can_be, written(values), values))
+
+
+def long_table(rows_, gaps, near, dice):
+    """Columns that are written as long numbers: of 1 to 24 bytes, `near` 0 and 1 or of any size, with gaps anywhere."""
+    sizes = 10.0 ** (dice.integers(-2, 3, (rows_, 4)) if near else dice.integers(-300, 300, (rows_, 4)))
+    floats = dice.normal(0, 1, (rows_, 4)) * sizes
+    floats[dice.random((rows_, 4)) < 0.2] = 0.5  # three bytes beside twenty
+    floats[dice.random((rows_, 4)) < gaps] = np.nan
+    floats[0] = 1 / 3
+    columns = {"a": floats[:, 0], "whole": pd.array(dice.integers(-(2**63), 2**63 - 1, rows_), dtype="Int64")}
+    columns["whole"][dice.random(rows_) < gaps] = pd.NA
+    columns |= {"b" * 30: floats[:, 1], "true": dice.random(rows_) < 0.5, "c": floats[:, 2], "d": floats[:, 3]}
+    return batch(columns | {"station": "46m"}, ["station"], [10**18 + 10**9 * row for row in range(rows_)])
+
+
+@pytest.mark.parametrize("near", [True, False])
+@pytest.mark.parametrize("gaps", [0, 0.1, 0.9])
+@pytest.mark.parametrize("measurement", ["m", "a measurement with a long name"])
+def test_long_numbers_are_written_in_both_ways_alike(gaps, near, measurement):
+    scattered = 0
+    for seed in range(30):
+        given_points = long_table(1 + seed * 7, gaps, near, np.random.default_rng(seed))
+        table = rows._table(measurement, given_points, "s")
+        count = len(given_points.frame)
+        by_blocks = rows._block(table, 0, count)
+        assert table.long()
+        assert lineprotocol.encode(measurement, given_points, "s") == by_blocks
+        numbers = [column.numbers for column in table.fields]
+        head = table.start + b",station=46m"
+        text = scatter.lines(head, numbers, table.ticks)
+        assert text is None or text.tobytes() == by_blocks
+        scattered += text is not None
+    assert scattered == 30
+
+
+def test_a_short_number_before_a_short_end_is_not_written_over_the_next_line():
+    values = [-1 / 3, 0.5, -1e-300 / 3] * 3
+    given_points = batch({"v": values}, times=[10**9 * second for second in range(1, 10)])
+    table = rows._table("m", given_points, "s")
+    assert table.long()
+    assert scatter.lines(b"m", [table.fields[0].numbers], table.ticks) is None
+    assert written(values) == list(map(repr, values))
+    assert lineprotocol.encode("m", given_points, "s").startswith(b"m v=-0.3333333333333333 1\nm v=0.5 2\n")
+
+
+def test_times_of_two_lengths_beside_long_numbers_are_written():
+    given_points = batch({"v": [1 / 3, 2 / 3]}, times=[10**9 * 9, 10**9 * 10])
+    assert lineprotocol.encode("m", given_points, "s") == b"m v=0.3333333333333333 9\nm v=0.6666666666666666 10\n"
 
 
 def test_decimals_have_no_needless_bytes():

@@ -133,16 +133,25 @@ def integers(values: Array) -> Words:
     return _whole(digits.astype(np.int32) if largest < 2**31 else digits, negative, largest)
 
 
-def _shortest(values: Array) -> Array:
-    """Any finite values: the fewest digits that are read back as the same float."""
+def texts(values: Array) -> tuple[bytes, Array, Array]:
+    """A text in which all values stand; where each begins, and how long it is. What is not finite is `null` in it.
+
+    A float has the fewest digits that are read back as the same float.
+    """
     text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
-    bounds = np.empty(len(values) + 1, np.intp)  # the bracket before the first, the commas, the bracket after the last
-    bounds[0], bounds[-1] = 0, len(text) - 1
+    bounds = np.empty(len(values) + 1, np.intp)  # behind the bracket before the first, the commas, the last bracket
+    bounds[0], bounds[-1] = 1, len(text)
     bounds[1:-1] = (np.frombuffer(text, np.uint8) == ord(",")).nonzero()[0]
-    lengths = np.diff(bounds) - 1
+    bounds[1:-1] += 1
+    return text, bounds[:-1], bounds[1:] - bounds[:-1] - 1
+
+
+def _shortest(values: Array) -> Array:
+    """Any finite values as words."""
+    text, starts, lengths = texts(values)
     width = int(lengths.max())
     at_each_byte: Array = np.ndarray((len(text),), f"V{width}", text + bytes(width), strides=(1,))
-    cells = at_each_byte[bounds[:-1] + 1]
+    cells = at_each_byte[starts]
     cells.view(np.uint8).reshape(-1, width)[:] &= _keep(width).take(lengths, axis=0)
     return cells
 

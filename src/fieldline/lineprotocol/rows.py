@@ -2,7 +2,7 @@
 
 A block is a matrix of bytes with one line a row. Names and separators are the same in each row; values are written
 into slots between them (numerals.py). What a row does not need is NUL, and one pass over the block drops every NUL.
-UTF-8 has no byte 0xFF, so a NUL inside a string is 0xFF until then.
+UTF-8 has no byte 0xFF, so a NUL inside a string is 0xFF until then. Tables of long numbers go another way (scatter.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from ..errors import Rejected
 from ..points import Points
 from ..ports import Precision
-from . import names, numerals
+from . import names, numerals, scatter
 from .numerals import Array, Words
 from .text import UNITS, Lines
 
@@ -34,13 +34,15 @@ _FF_TO_NUL = bytes(range(255)) + _NUL
 class _Column:
     """A tag, field or time: what stands before and after its value in a line, and the cells of some rows.
 
-    width: bytes that a cell may need, roughly.
+    width: bytes that a cell may need, roughly. numbers: the whole column, where it has numbers; long: of many digits.
     """
 
     before: bytes
     cells: Callable[[int, int], Cells]
     after: bytes = b""
     width: int = numerals.LONGEST
+    numbers: scatter.Numbers | None = None
+    long: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,15 @@ class _Table:
     fields: list[_Column]
     time: _Column
     times: Array  # [ns]
+    ticks: Array  # in the precision of the lines
+
+    def long(self) -> bool:
+        """Whether the fields are long floats, beside as many integers and booleans at most, and the tags never vary."""
+        if any(column.width for column in self.tags) or not all(column.numbers for column in self.fields):
+            return False
+        long = sum(column.long for column in self.fields)
+        others = sum(column.numbers is not None and column.numbers.values.dtype != np.float64 for column in self.fields)
+        return bool(long + others == len(self.fields) and long >= others)
 
     def block(self) -> int:
         """How many rows to write at once."""
@@ -125,6 +136,7 @@ def _table(measurement: str, batch: Points, precision: Precision) -> _Table:
         [_field(frame[name], batch.kinds[name], where) for name in fields],
         _Column(b" ", lambda first, stop: (numerals.integers(ticks[first:stop]), None), b"\n"),
         times,
+        ticks,
     )
 
 
@@ -152,17 +164,31 @@ def _field(values: pd.Series, kind: str, where: str) -> _Column:
     if kind == "number":
         numbers = values.to_numpy(np.float64)
         places = numerals.places_of(numbers)
-        return _Column(before, lambda first, stop: numerals.floats(numbers[first:stop], places))
+        finite = np.isfinite(numbers)
+        whole = scatter.Numbers(before, numbers, None if finite.all() else ~finite)
+        return _Column(
+            before,
+            lambda first, stop: numerals.floats(numbers[first:stop], places),
+            numbers=whole,
+            long=places is None,
+        )
     if kind == "text":
         return _texts(before, values, lambda text: names.string(text, f"{where}, field {values.name!r}"))
     gaps = values.isna().to_numpy() if values.hasnans else None
     if kind == "integer":
         wholes = values.to_numpy(np.int64, na_value=0)
         return _Column(
-            before, lambda first, stop: (numerals.integers(wholes[first:stop]), _part(gaps, first, stop)), b"i"
+            before,
+            lambda first, stop: (numerals.integers(wholes[first:stop]), _part(gaps, first, stop)),
+            b"i",
+            numbers=scatter.Numbers(before, wholes, gaps, b"i"),
         )
-    truths = values.to_numpy(np.bool_, na_value=False).astype(np.intp)
-    return _Column(before, lambda first, stop: ([_BOOLEANS.take(truths[first:stop])], _part(gaps, first, stop)))
+    truths = values.to_numpy(np.bool_, na_value=False)
+    return _Column(
+        before,
+        lambda first, stop: ([_BOOLEANS.take(truths[first:stop].astype(np.intp))], _part(gaps, first, stop)),
+        numbers=scatter.Numbers(before, truths, gaps),
+    )
 
 
 def _part(gaps: Array | None, first: int, stop: int) -> Array | None:
@@ -179,7 +205,7 @@ def _texts(before: bytes, values: pd.Series, written: Callable[[str], bytes]) ->
     texts: Array = np.where(values.isna().to_numpy(), cast(Any, None), values.to_numpy(object))
     different = set(texts)
     if len(different) == 1 and (text := written(next(iter(different)) or "")) and b"\0" not in text:
-        return _Column(before + text, lambda first, stop: ([], None))
+        return _Column(before + text, lambda first, stop: ([], None), width=0)
     widest = 6 + 2 * max((len(text.encode("utf-8", "replace")) for text in different - {None}), default=0)
 
     def cells(first: int, stop: int) -> Cells:
@@ -195,8 +221,16 @@ def _texts(before: bytes, values: pd.Series, written: Callable[[str], bytes]) ->
 
 def _text(table: _Table, first: int, stop: int) -> bytes:
     """Some rows as lines."""
-    step = table.block()
-    return b"".join(_block(table, start, min(start + step, stop)) for start in range(first, stop, step))
+    step, written = table.block(), _long if table.long() else _block
+    return b"".join(written(table, start, min(start + step, stop)) for start in range(first, stop, step))
+
+
+def _long(table: _Table, first: int, stop: int) -> bytes | memoryview:
+    """A few rows as lines, for a table of long numbers."""
+    head = table.start + b"".join(column.before for column in table.tags)
+    numbers = [column.numbers.part(first, stop) for column in table.fields if column.numbers]
+    text = scatter.lines(head, numbers, table.ticks[first:stop])
+    return _block(table, first, stop) if text is None else text.data
 
 
 def _block(table: _Table, first: int, stop: int) -> bytes:
