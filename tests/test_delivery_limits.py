@@ -125,3 +125,21 @@ def test_a_token_that_may_only_write_delivers_and_says_that_flags_are_not_judged
     assert stored(server.influxd) == wanted(range(20))
     code, _ = site.run()
     assert (code, "the token may not read" in site.out) == (0, False)
+
+
+@pytest.mark.parametrize("wrong", [365, -365])
+def test_a_clock_that_is_wrong_for_a_run_throws_nothing_away(facade, tmp_path, monkeypatch, wrong):
+    """Though rows may wait for ten days only."""
+    server, clock = facade(), Clock(monkeypatch)
+    site = Mast(tmp_path / "site", server.url, outbox={"seconds": 4, "days": 10})
+    site.put(header())
+    server.down()
+    for number, shift in enumerate((0, wrong, -wrong)):
+        clock.wait(300 + shift * 86_400)
+        site.append(rows(10 * number, 10 * number + 9))
+        assert site.run()[0] == 1
+        assert "were deleted" not in site.out
+    server.up()
+    clock.wait(3600)
+    assert site.run()[0] == 0, site.err
+    assert stored(server.influxd) == wanted(range(30))

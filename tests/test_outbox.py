@@ -7,11 +7,14 @@ import time
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from delivering import Server
 from fieldline.errors import Denied, Rejected, TooLarge, Unreachable
 from fieldline.ledger import Damaged, Ledger
 from fieldline.outbox import SCHEMA, Ballast, Cap, Courier, Outbox, Policy, Queue, Trouble, Waiting
+from fieldline.outbox.age import Age
 from fieldline.parcels import pack
 
 BUCKET, NOW = "field", 1_800_000_000.0
@@ -33,7 +36,11 @@ class Box:
     def __init__(self, folder, server=None, policy=None, cap=None, to="here", ballast=None):
         self.path, self.server = folder / "state.db", server or Server()
         self.policy, self.cap, self.to, self.ballast = policy or Policy(seconds=5), cap or Cap(), to, ballast
-        self.now = NOW
+        self.now, self.uptime = NOW, 1000.0
+
+    def on(self, days):
+        """Time passes, and the computer is on."""
+        self.now, self.uptime = self.now + days * 86400, self.uptime + days * 86400
 
     def run(self, *frames, measurement="m", tags=(), background=False):
         ledger = Ledger(self.path, SCHEMA)
@@ -44,6 +51,7 @@ class Box:
             self.cap,
             to=self.to,
             now=lambda: self.now,
+            uptime=lambda: self.uptime,
             ballast=self.ballast,
             background=background,
         )
@@ -263,11 +271,68 @@ def test_the_oldest_goes_when_the_cap_is_reached_and_it_is_said_before(tmp_path)
 def test_what_waits_too_long_goes(tmp_path):
     box = Box(tmp_path, Server(fails(10**9, Unreachable("away"))), cap=Cap(days=10))
     box.run(frame(0, 9))
-    box.now += 6 * 86400
+    box.on(days=6)
     assert any("60 % full" in text for text in box.run(frame(10, 19)).notes)
-    box.now += 5 * 86400
+    box.on(days=5)
     assert any("10 rows that waited" in text for text in box.run(frame(20, 29)).notes)
     assert box.queue.depth().rows == 20
+
+
+def test_a_clock_that_is_wrong_throws_nothing_away(tmp_path):
+    """Neither for a run nor for a hundred, ahead or back; and what came meanwhile goes in its time."""
+    box = Box(tmp_path, Server(fails(10**9, Unreachable("away"))), cap=Cap(days=10))
+    box.run(frame(0, 9))
+    for wrong in (365, -2 * 365, 10_000):
+        box.now += wrong * 86400
+        for number in range(30):
+            box.on(days=0.01)
+            said = box.run(frame(number, number)).notes
+            assert not any("were deleted" in text for text in said)
+        box.now -= wrong * 86400
+    assert box.queue.depth().rows == 100
+    box.on(days=9.05)
+    box.run(frame(0, 0))
+    assert box.queue.depth().rows == 101
+    box.on(days=0.3)
+    assert any(text for text in box.run(frame(0, 0)).notes if "were deleted" in text)
+    assert 60 <= box.queue.depth().rows < 92
+
+
+def test_a_computer_that_is_started_anew_ages_rows_by_no_more_than_the_truth(tmp_path):
+    box = Box(tmp_path, Server(fails(10**9, Unreachable("away"))), cap=Cap(days=10))
+    box.run(frame(0, 9))
+    for _ in range(10):  # on for half a day, off for two
+        for _ in range(5):
+            box.on(days=0.1)
+            box.run(frame(0, 0))
+        box.now, box.uptime = box.now + 2 * 86400, 0.0
+    assert box.queue.depth().rows == 60
+    for _ in range(53):
+        box.on(days=0.1)
+        box.run(frame(0, 0))
+    assert box.queue.depth().rows < 110
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 3), st.booleans(), st.booleans()), max_size=300))
+def test_age_is_never_more_than_has_passed_and_little_less(steps):
+    """Days on, then days off if it is started anew; between them a parcel may come."""
+    age, true, uptime, came, start, off = Age(), 0.0, 50.0, {}, 0.0, 0.0
+    longest, day = 10 * 86400.0, 86400.0
+    for on, away, anew, new in steps:
+        true, uptime = true + on * day, uptime + on * day
+        if anew:  # what passed since the last look and before the end is not seen
+            true, uptime, off = true + away * day, 0.0, off + (on + away) * day
+        if new or not came:
+            came[len(came) + 1] = true
+        age.look(uptime)
+        age.mark(len(came), longest)
+        for number, start in came.items():
+            waited = age.waited(number)
+            assert waited <= true - start + 1e-3
+            assert waited >= min(true - start, longest) - off - longest / 50 - 1e-3
+        old = age.older(longest)
+        assert all(true - came[number] >= longest - 1e-3 for number in range(1, old + 1))
+    assert len(age.marks) < 300
 
 
 def test_what_is_older_than_the_bucket_keeps_is_set_aside_with_the_reason(tmp_path):

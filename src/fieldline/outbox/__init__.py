@@ -3,6 +3,7 @@
 queue.py    what waits, and what was refused, in the ledger of the home
 courier.py  takes it to the carrier; back-off, limits, halving
 box.py      the Sink around the carrier, and what it knows of rows that are on their way
+age.py      how long parcels have waited, whatever the time of day is set to
 ballast.py  room for the day on which the disk is full
 
 The same class serves a collector that writes to InfluxDB and a device that publishes: whatever is a ports.Carrier.

@@ -18,6 +18,7 @@ from ..errors import Rejected, Unreachable
 from ..ledger import Ledger
 from ..parcels import pack, unpack
 from ..ports import Aggregate, Carrier, Field, Store
+from .age import Age
 from .ballast import Ballast
 from .courier import Courier, Delivery, Policy, Trouble
 from .queue import Queue, Waiting
@@ -44,9 +45,9 @@ class Remote(Carrier, Store, Protocol):
 class Cap:
     """How much may wait; beyond it the oldest is deleted from the outbox (the raw archive still has it).
 
-    bytes: on the disk, compressed. days: since it came; None: for ever. columns: of one measurement, tags, fields and
-    time together, that the server takes; None: any number. likely_columns: what it takes if it is what its name says:
-    beyond that a person is warned.
+    bytes: on the disk, compressed. days: since it came, while the computer was on (age.py); None: for ever. columns: of
+    one measurement, tags, fields and time together, that the server takes; None: any number. likely_columns: what it
+    takes if it is what its name says: beyond that a person is warned.
     """
 
     bytes: int = 2_000_000_000
@@ -62,7 +63,8 @@ class Outbox:
     """A ports.Store around the one that `remote` makes when it is needed.
 
     to: what tells this destination from another (url, token...), as a text that gives none of it away. now: seconds
-    since 1970. background: whether a thread delivers while files are still read; else `finish` does it all.
+    since 1970. uptime: seconds since the computer was started. background: whether a thread delivers while files are
+    still read; else `finish` does it all.
     """
 
     def __init__(
@@ -74,12 +76,13 @@ class Outbox:
         *,
         to: str = "",
         now: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = time.monotonic,
         ballast: Ballast | None = None,
         background: bool = True,
     ) -> None:
         self.queue, self.notes = Queue(ledger), list[str]()
         self._make, self._remote = remote, None
-        self._policy, self._cap, self._to, self._now = policy, cap, to, now
+        self._policy, self._cap, self._to, self._now, self._uptime = policy, cap, to, now, uptime
         self._ballast = ballast or Ballast(None)
         self._background = background and ledger.path is not None and not ledger.frozen
         self._making, self._ended, self._cancelled = threading.Lock(), threading.Event(), threading.Event()
@@ -174,8 +177,7 @@ class Outbox:
 
     def _keep_to_the_cap(self) -> None:
         """Delete what is over the cap, and say so; say before how full it is."""
-        since = 0.0 if self._cap.days is None else self._now() - self._cap.days * _DAY
-        rows, kept = self.queue.trim(self._cap.bytes, since)
+        rows, kept = self.queue.trim(self._cap.bytes, self._aged())
         if gone := self.queue.trim_refused(self._cap.bytes // 10):
             self._say(f"{gone:,} refused rows, the oldest, were deleted: they may take a tenth of outbox.megabytes")
         if rows:
@@ -187,11 +189,23 @@ class Outbox:
             log.error("%s", text)
             self.notes.append(text)
 
+    def _aged(self) -> int:
+        """The number up to which what waits has waited too long."""
+        if self._cap.days is None:
+            return 0
+        age, longest = Age.of(self.queue), self._cap.days * _DAY
+        age.look(self._uptime())
+        age.mark(self.queue.newest_number(), longest)
+        age.keep(self.queue)
+        return age.older(longest)
+
     def fullness(self) -> int:
         """How much of the cap is used. [%]"""
-        by_bytes = self.queue.depth().bytes / self._cap.bytes
-        oldest = self.queue.oldest() if self._cap.days is not None else None
-        by_age = (self._now() - oldest.kept) / (self._cap.days * _DAY) if oldest and self._cap.days else 0.0
+        by_bytes, by_age = self.queue.depth().bytes / self._cap.bytes, 0.0
+        if self._cap.days is not None and (oldest := self.queue.oldest_number()):
+            age = Age.of(self.queue)
+            age.look(self._uptime())
+            by_age = age.waited(oldest) / (self._cap.days * _DAY)
         return int(100 * max(by_bytes, by_age))
 
     def _say(self, text: str) -> None:

@@ -122,6 +122,12 @@ class Queue:
                 (name,) = db.execute(query, (name,)).fetchone()
         return found
 
+    def oldest_number(self) -> int:
+        """The number of what came first of all that waits; 0: nothing waits."""
+        with self.ledger.reading() as db:
+            (number,) = db.execute("SELECT min(id) FROM outbox WHERE reason = ''").fetchone()
+        return number or 0
+
     def newest_number(self) -> int:
         """The number of what came last of all that waits; 0: nothing waits."""
         with self.ledger.reading() as db:
@@ -216,17 +222,17 @@ class Queue:
             self.done(one.number for one in found)
         return sum(one.parcel.rows for one in found)
 
-    def trim(self, most_bytes: int, kept_since: float) -> tuple[int, float]:
+    def trim(self, most_bytes: int, aged: int) -> tuple[int, float]:
         """Delete what is over the cap, oldest first; return how many rows, and since when the last of them waited.
 
         Args:
-            kept_since: what waits from before then is too old. [s since 1970]
+            aged: what waits up to this number is too old.
         """
         rows, kept = 0, 0.0
         with self.ledger.transaction() as db:
             while True:
                 found = db.execute("SELECT id, rows, kept FROM outbox WHERE reason = '' ORDER BY id LIMIT 1").fetchone()
-                if found is None or (self.depth().bytes <= most_bytes and found[2] >= kept_since):
+                if found is None or (self.depth().bytes <= most_bytes and found[0] > aged):
                     return rows, kept
                 db.execute("DELETE FROM outbox WHERE id = ?", (found[0],))
                 rows, kept = rows + found[1], found[2]

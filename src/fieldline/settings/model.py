@@ -133,7 +133,9 @@ class Outbox(Section):
     megabytes: int = Field(
         default=2000, ge=1, le=1_000_000, description="how much may wait; beyond it the oldest rows are deleted"
     )
-    days: Days | None = Field(default=None, description="how long rows may wait; null: for ever")
+    days: Days | None = Field(
+        default=None, description="how long rows may wait, counted while this computer is on; null: for ever"
+    )
 
 
 class Archive(Section):
