@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import os
+import queue
 import re
 import shutil
 import subprocess
@@ -16,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import socketio
 
 from fieldline.sinks.embedded import Embedded
+from growing import Site, header, row
 from loopback import DIRECT, ServerError, fetch
 from serving import served_by_command, serving
 
@@ -174,11 +177,15 @@ CARD = '[data-table="testoutput/Ameriflux_fastdata/46m"] .age'
 LEGEND = f'[data-panel="{TEMPERATURE}"] li[data-series="{TABLE}/Temp_46m"] .value'
 
 
-def until(page, expression, arg=None):
-    """Wait for something to be true on the page (playwright's own way needs eval, which the page forbids)."""
-    end = time.monotonic() + PATIENCE / 1000
+def until(page, expression, arg=None, end=None):
+    """Wait for something to be true on the page (playwright's own way needs eval, which the page forbids).
+
+    Args:
+        end: when waiting ends, as time.time() counts; None: half a minute from now.
+    """
+    end = end or time.time() + PATIENCE / 1000
     while not page.evaluate(expression, arg):
-        assert time.monotonic() < end, f"never true: {expression}"
+        assert time.time() < end, f"not true in time: {expression}"
         page.wait_for_timeout(40)
 
 
@@ -268,6 +275,59 @@ def test_rows_of_a_run_appear_without_a_reload(look, tower):
     )
     until(page, f"(old) => Number(document.querySelector({LEGEND!r}).dataset.time) > old", before)
     assert page.evaluate("globalThis.sameDocument") is True
+
+
+class Mast:
+    """A small station whose logger file grows: each row is of now, and each value another one."""
+
+    def __init__(self, folder):
+        self.site = Site(folder, defaults={"utc_offset": "+00:00"})
+        self.number = 0
+        start = pd.Timestamp.now("UTC").floor("s").tz_localize(None) - pd.Timedelta("1h")
+        self.site.put(header() + b"".join(self.line(start + pd.Timedelta(minutes=minute)) for minute in range(60)))
+
+    def line(self, at):
+        self.number += 1
+        return row(self.number, time=at, value=self.number / 10)
+
+    def run(self):
+        """One more row, and a run of the driver: the row's time [ms], and when the run had ended [s]."""
+        at = pd.Timestamp.now("UTC").floor("s").tz_localize(None)
+        self.site.append(self.line(at))
+        command("driver.py", "--config", self.site.config)
+        return at.value // 10**6, time.time()
+
+
+MAST_CARD = '[data-table="field/Met/tower"] .age'
+MAST_VALUE = '.panel li[data-series="field/Met/tower/Temp"] .value'
+SOON = 2.0  # [s] from the end of a run until everybody sees what it brought
+
+
+def test_what_a_run_brings_is_seen_two_seconds_after_its_end_at_the_latest(browser, tmp_path):
+    mast, told = Mast(tmp_path / "mast"), queue.Queue()
+    mast.run()
+    with served_by_command(mast.site.home, config=mast.site.config) as (url, _):
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{url}/#last=3h")
+        page.wait_for_selector(LOADED, timeout=PATIENCE)
+        page.wait_for_selector('.live[data-how="live"]', timeout=PATIENCE)
+        client = socketio.Client(reconnection=False)
+        client.on("latest_data", told.put)
+        client.connect(url, auth={"measurements": ["Met"]}, wait_timeout=30)
+        told.get(timeout=30)  # what there was before
+        for _ in range(3):
+            newest, ended = mast.run()
+            shown = f"{mast.number / 10:.1f}"
+            heard = []
+            while not heard:  # a change of older rows is told without any
+                heard = told.get(timeout=max(ended + SOON - time.time(), 0.01))["rows"]
+            assert [(one["time"], one["fields"]["Temp"]) for one in heard] == [(newest, mast.number / 10)]
+            seen = f"""([newest, shown]) => document.querySelector('{MAST_CARD}')?.dataset.newest === newest
+                && document.querySelector('{MAST_VALUE}')?.innerText.startsWith(shown)"""
+            until(page, seen, [str(newest), shown], end=ended + SOON)
+        client.disconnect()
+        context.close()
 
 
 def put(store, bucket, measurement, station, fields, at):

@@ -50,11 +50,11 @@ function begin(found, answer) {
   news(answer);
 }
 
-let lastCame = 0, asking = false, missed = false;
+let lastCame = 0, asking = false, again = false, missed = false;
 
 /** The status, and the layout when there are other tables than before. */
 async function news(known = null) {
-  if (asking) return;
+  if (asking) { again = true; return; } // the answer on its way may be older than what came just now
   asking = true;
   try {
     const answer = known ?? await ask("/api/status");
@@ -66,6 +66,7 @@ async function news(known = null) {
   } catch (error) {
     put(strip, el("p.notice", { text: error.message }));
   } finally { asking = false; }
+  if (again) { again = false; await news(); }
 }
 
 /** A word, when all rows are older than the range: an archive is not a station that is silent. */
