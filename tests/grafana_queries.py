@@ -47,6 +47,7 @@ def expanded(text, values, span, until, every="1m"):
     found = text.replace("$timeFilter", f"time >= {until - span}ms and time <= {until}ms")
     found = found.replace("$__interval", every)
     for name, value in values.items():
+        found = found.replace(f"${{{name}:singlequote}}", "'" + value.replace("'", "\\'") + "'")
         found = re.sub(rf"\$\{{{name}\}}|\${name}\b", lambda _, value=value: value, found)
     return re.sub(r"now\(\) - (\d+(?:ms|s|m|h|d))", lambda m: f"{until - milliseconds(m[1])}ms", found)
 

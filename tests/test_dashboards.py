@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from fieldline.ports import Field
 from fieldline.settings import Settings
 from fieldline.settings.model import Alerts, Grafana
 from grafana_schemas import mistakes, needed, panels, rule_mistakes
+from grafana_transformations import shown, transformed
 from test_groups import HEIGHTS
 
 PROJECT = Path(__file__).parents[1]
@@ -236,14 +238,74 @@ def test_a_height_has_one_colour_everywhere(made):
     assert all(len(colours) == 1 for colours in found.values()), found
 
 
+def test_xy_charts_have_all_that_grafana_draws_points_by(made):
+    """It skips series that do not name their table, and migrates panels that are older than 11.1 to pieces.
+
+    Source: migrations.ts and utils.ts of public/app/plugins/panel/xychart, Grafana 11 to 13.
+    """
+    charts = [one for dashboard in made.values() for one in panels(dashboard) if one["type"] == "xychart"]
+    assert len(charts) > 20
+    for one in charts:
+        assert float(one["pluginVersion"].rpartition(".")[0]) >= 11.1
+        assert len(one["targets"]) == 1 or [each["id"] for each in one["transformations"]] == ["merge"]
+        for series in one["options"]["series"]:
+            assert series["frame"]["matcher"] == {"id": "byIndex", "options": 0}
+            for axis in "xy":
+                assert series[axis]["matcher"]["id"] == "byName"
+                column = f' AS "{series[axis]["matcher"]["options"]}"'
+                assert all(column in target["query"] for target in one["targets"]), (one["title"], column)
+        ys = [series["y"]["matcher"]["options"] for series in one["options"]["series"]]
+        given = {
+            each["matcher"]["options"]: p["value"]["fixedColor"]
+            for each in one["fieldConfig"]["overrides"]
+            for p in each["properties"]
+            if p["id"] == "color"
+        }
+        assert len({given[y] for y in ys}) == len(ys), "a line has the colour of its y"
+
+
+def test_every_panel_says_for_which_grafana_it_is_made(made):
+    assert {one.get("pluginVersion") for dashboard in made.values() for one in panels(dashboard)} == {"11.1.0"}
+
+
+def test_the_surface_is_above_in_a_picture_of_depths(made):
+    """Grafana sorts the rows of a heat map by the numbers that their names begin with, if all do, the least below.
+
+    Source: prepareHeatmapData in public/app/plugins/panel/heatmap/fields.ts, parseSampleValue of @grafana/prometheus.
+    """
+    maps = [one for dashboard in made.values() for one in panels(dashboard) if one["type"] == "heatmap"]
+    assert len(maps) == 6
+    for one in maps:
+        names = [target["alias"] for target in one["targets"]]
+        assert sorted(names, key=lambda text: float(text.split()[0])) == names
+        assert all(re.fullmatch(r"-?[0-9.]+ cm", text) for text in names)
+    deep = titled(made["fieldline-umbs-soil_temperature"], "Soil temperature by depth and time, plot 1")
+    assert [target["alias"] for target in deep["targets"]] == ["-100 cm", "-50 cm", "-20 cm", "-7.5 cm", "-2 cm"]
+    assert '"Soil_temp_1m_st1"' in deep["targets"][0]["query"]
+
+
+def test_a_fingerprint_has_a_column_an_hour_and_the_newest_day_above(made):
+    panel = titled(made["fieldline-umbs-temperature"], "Air temperature by date and hour, 46 m")
+    start = int(datetime(2024, 6, 1, 19, tzinfo=UTC).timestamp() * 1000)  # 14:00 on the station's clock
+    times = [start + at * 3_600_000 for at in range(60)]
+    table = [["Time", "", times], ["value", "value", list(range(60))]]
+    first, *hours = transformed(table, panel["transformations"])
+    assert [shown(column) for column in hours] == [f"{hour:02}" for hour in range(24)]
+    assert first[2] == ["2024-06-04", "2024-06-03", "2024-06-02", "2024-06-01"]
+    assert [column[2][3] for column in hours] == [None] * 14 + list(range(10))
+    assert [each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]] == [shown(first)]
+
+
 @pytest.mark.parametrize(
     ("dashboard", "title", "unit", "decimals"),
     [
         ("temperature", "Air temperature", "celsius", 1),
         ("temperature", "Relative humidity", "percent", 1),
-        ("gases", "CO2", "suffix: µmol mol⁻¹", 1),
-        ("gases", "H2O", "suffix: mmol mol⁻¹", 2),
-        ("par", "Photosynthetic photon flux density", "suffix: µmol m⁻² s⁻¹", 0),
+        ("gases", "CO2", "suffix:µmol mol⁻¹", 1),
+        ("gases", "H2O", "suffix:mmol mol⁻¹", 2),
+        ("par", "Photosynthetic photon flux density", "suffix:µmol m⁻² s⁻¹", 0),
+        ("precipitation", "Precipitation", "suffix:mm", 1),
+        ("analyser", "Cell pressure", "suffix:mV", 1),
         ("radiation", "Radiation", "Wm2", 0),
         ("pressure", "Air pressure", "pressurekpa", 2),
         ("wind", "Wind speed", "velocityms", 2),
@@ -411,7 +473,7 @@ def laid_out(dashboard):
         series = sum(max(1, target["query"].count(" AS ")) for target in one["targets"])
         if one["type"] == "text":
             continue
-        assert 1 <= series <= 48 if one["type"] == "xychart" else 1 <= series <= MOST, one["title"]
+        assert 1 <= series <= 6 * MOST if one["type"] == "xychart" else 1 <= series <= MOST, one["title"]
         assert len({target["refId"] for target in one["targets"]}) == len(one["targets"])
 
 

@@ -1,6 +1,7 @@
 """Every question of every dashboard and alert, asked of a real influxd and of our own server over the same rows."""
 
 import contextlib
+import itertools
 import re
 from datetime import datetime
 
@@ -22,6 +23,7 @@ END = datetime(2024, 7, 1)  # on the station's clock
 UNTIL = int(pd.Timestamp("2024-07-01T05:00Z").timestamp() * 1000)
 DAYS = 3
 SHIFTED = ("runs",)  # told of the time of the test, which the dashboards don't look at
+FLAGGED = {"flagged": ",station=s", "stationless": ""}  # what a test writes, and its tags
 ROWS = 5_000
 
 CONFIG = """
@@ -85,7 +87,7 @@ def site(servers):
         Known(bucket, measurement, station, store.fields(bucket, measurement))
         for bucket in store.buckets()
         for measurement in store.measurements(bucket)
-        if measurement not in SHIFTED
+        if measurement not in (*SHIFTED, *FLAGGED)
         for station in sorted(set(store.latest(bucket, measurement)["station"]))
     ]
     tables = drivers.load(PROJECT / "drivers", "umbs")
@@ -179,14 +181,16 @@ def test_hiding_flags_hides_flagged_values_and_showing_all_shows_also_those_with
     """A value without a flag has been judged by nobody: it is hidden with the failed ones, and shown with all."""
     ours, real_one, names = servers
     rows = ["x=1,x_qc=1i", "x=2,x_qc=3i", "x=4,x_qc=4i", "x=8"]
-    lines = "\n".join(f"flagged,station=s {row} {1_719_800_000 + at}000000000" for at, row in enumerate(rows))
-    ours.write(lines, "field")
-    real_one.write(names["field"], lines)
-    for flags, total in ((HIDE_FAILED, 3), (HIDE_SUSPECT, 1), (SHOW_ALL, 15)):
-        text = 'SELECT sum("x") FROM "flagged" WHERE $timeFilter AND ("x_qc" < $flags)'
-        question = expanded(text, {"flags": flags}, 86_400_000, UNTIL)
+    for flagged, tag in FLAGGED.items():
+        lines = "\n".join(f"{flagged}{tag} {row} {1_719_800_000 + at}000000000" for at, row in enumerate(rows))
+        ours.write(lines, "field")
+        real_one.write(names["field"], lines)
+    choices = ((HIDE_FAILED, 3), (HIDE_SUSPECT, 1), (SHOW_ALL, 15))
+    for (flags, total), flagged in itertools.product(choices, FLAGGED):
+        text = 'SELECT sum("x") FROM "$table" WHERE $timeFilter AND ("x_qc" < $flags)'
+        question = expanded(text, {"flags": flags, "table": flagged}, 86_400_000, UNTIL)
         for answer in (our_answer(ours, "field", question), real(real_one, names["field"], [question])[0]):
-            assert answer[0]["values"][0][1] == total, flags
+            assert answer[0]["values"][0][1] == total, (flags, flagged)
 
 
 def test_questions_keep_to_what_every_influxdb_answers(site):

@@ -145,6 +145,15 @@ def test_balances_have_the_parts_of_one_table(station):
     assert [one.name for one in titled(station, "Energy balance").series] == ["NETRAD", "H", "LE", "G"]
 
 
+@pytest.mark.parametrize(
+    ("names", "balances"),
+    [("NETRAD H LE G", 1), ("NETRAD H LE", 1), ("NETRAD H G", 0), ("H LE G", 0),
+     ("SW_IN SW_OUT LW_IN LW_OUT NETRAD", 1), ("SW_IN SW_OUT LW_IN NETRAD", 0), ("SW_IN SW_OUT LW_IN LW_OUT", 0)],
+)  # fmt: skip
+def test_what_lacks_a_part_is_not_balanced_but_for_the_soil(names, balances):
+    assert len(panels(arrange([known(*names.split(), unit="W m-2")]), "balance")) == balances
+
+
 def test_numbers_in_names_are_in_the_order_of_numbers():
     layout = arrange([known("TC10", "TC2", "TC1", "TC02", unit="degC")])
     assert [one.name for one in panels(layout, "lines")[0].series] == ["TC1", "TC02", "TC2", "TC10"]

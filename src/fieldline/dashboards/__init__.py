@@ -23,7 +23,7 @@ from . import pictures, states
 from .frame import SCHEMA, Json, Tile, arranged
 from .lines import lines
 from .names import uid, variable, zone
-from .queries import HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL, Look, name, select
+from .queries import HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL, STATION, Look, name, select
 from .runs import runs
 from .site import Row, Site, joined, promised, tag_of, title_of
 
@@ -217,7 +217,7 @@ def _variables(look: Look, panels: list[Json], series: Sequence[Shown]) -> list[
     site = look.site
     buckets = sorted({site.bucket(one.bucket) for one in site.known} | {site.bucket(site.runs)})
     found = [_source(site, bucket) for bucket in buckets if f"${{{variable(bucket)}}}" in used]
-    if "'$station'" in used:
+    if STATION in used:
         found.append(_station(look, series[0].table))
     if "$agg" in used:
         found.append(_custom("agg", "Each window", {"mean": "mean", "median": "median", "min": "min", "max": "max"}))
@@ -233,7 +233,7 @@ def _source(site: Site, bucket: str) -> Json:
         "name": variable(bucket),
         "label": f"Data: {bucket}",
         "query": "influxdb",
-        "regex": f"/(^|\\W){re.escape(bucket)}$/",
+        "regex": f"/(^|\\s){re.escape(bucket)}$/",
         "current": {"selected": False, "text": f"{site.grafana.source} {bucket}", "value": site.server_source(bucket)},
         "hide": 0,
         "includeAll": False,

@@ -10,6 +10,7 @@ from .names import fitting
 
 Json = dict[str, Any]
 SCHEMA = 39  # 10.4 and later; newer Grafanas bring it up to date when they load it
+PLUGINS = "11.1.0"  # of panels; a panel without one is taken for one of Grafana 6, and is migrated to pieces
 COLUMNS = 24
 GOOD, GREY, SUSPECT, FAIL, MISSING = "#2e9d5b", "#8e8e8e", "#e0a100", "#d6322d", "#8a6fd1"
 MIXED = {"type": "datasource", "uid": "-- Mixed --"}
@@ -36,6 +37,7 @@ def panel(kind: str, title: str, description: str, targets: Sequence[Json], opti
     }
     found: Json = {
         "type": kind,
+        "pluginVersion": PLUGINS,
         "title": title,
         "description": description,
         "targets": list(targets),

@@ -14,6 +14,8 @@ from .units import scheme, unit
 
 _SECTORS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 _HOUR = 3600
+_PROFILE = {"least": ("min", "#2f80c8"), "mean": ("mean", "#009e73"), "greatest": ("max", FAIL)}
+_VALUE = " value"  # behind those words: what was measured; without it, the height of that line
 
 
 def means(series: Sequence[Shown]) -> list[str]:
@@ -74,10 +76,11 @@ def scatter(title: str, words: str, look: Look, x: Shown, y: Shown, every: float
 
 
 def xy(pairs: Sequence[tuple[str, str, str]]) -> Json:
-    """The options of an XY chart: for each series the columns of x and y, and its name."""
+    """The options of an XY chart: for each series the columns of x and y in the only table, and its name."""
     series = [
         {
             "name": {"fixed": label},
+            "frame": {"matcher": {"id": "byIndex", "options": 0}},
             "x": {"matcher": {"id": "byName", "options": x}},
             "y": {"matcher": {"id": "byName", "options": y}},
         }
@@ -87,34 +90,29 @@ def xy(pairs: Sequence[tuple[str, str, str]]) -> Json:
 
 
 def profile(shown: Panel, look: Look, section: str) -> list[Tile]:
-    """Least, mean and greatest of the range over height."""
+    """Least, mean and greatest of the range over height: three columns of values, and three equal ones of heights,
+    since the colour of a line is that of its y."""
     targets = []
     for number, one in enumerate(shown.series):
         field = name(one.name)
-        items = [
-            f"min({field}) AS {name('least')}",
-            f"mean({field}) AS {name('mean')}",
-            f"max({field}) AS {name('greatest')}",
-        ]
-        items.append(f"mean({field}) * 0 + {one.height or 0:g} AS {name('height')}")
+        items = [f"{how}({field}) AS {name(word + _VALUE)}" for word, (how, _) in _PROFILE.items()]
+        items += [f"mean({field}) * 0 + {one.height or 0:g} AS {name(word)}" for word in _PROFILE]
         query = select(look, one.table, items, good=[one], every="")
         targets.append(target(look, one.bucket, query, number, form="table"))
     first = shown.series[0]
-    words = ("least", "mean", "greatest")
-    colours = dict(zip(words, ("#2f80c8", "#009e73", FAIL), strict=True))
     built = panel(
         "xychart",
         shown.title,
         described(shown, look, "Least, mean and greatest value of the chosen range, over height."),
         targets,
-        xy([(word, "height", word) for word in words]),
+        xy([(word + _VALUE, word, word) for word in _PROFILE]),
         transformations=[{"id": "merge", "options": {}}],
         unit=unit(first.unit),
         decimals=first.decimals,
         custom={"show": "points+lines", "pointSize": {"fixed": 6}, "lineWidth": 1},
         overrides=[
-            override("height", unit="lengthm", decimals=0, custom_axisLabel="height"),
-            *(override(word, color=fixed(colour)) for word, colour in colours.items()),
+            override(word, unit=unit("m"), decimals=1, color=fixed(colour), custom_axisLabel="height")
+            for word, (_, colour) in _PROFILE.items()
         ],
     )
     return [Tile(built, 12, 9, section)]
@@ -185,8 +183,7 @@ def depth(shown: Panel, look: Look, section: str) -> list[Tile]:
         total = " + ".join(f"mean({name(one.name)})" for one in members)
         item = total if len(members) == 1 else f"({total}) / {len(members)}"
         query = select(look, members[0].table, [item], good=members)
-        label = members[0].label.split(", ")[0]
-        targets.append(target(look, members[0].bucket, query, number, label))
+        targets.append(target(look, members[0].bucket, query, number, _below(members[0].depth or 0.0)))
     first = shown.series[0]
     every = shortest(look, [one.table for one in shown.series])
     colours = {"celsius": ("RdYlBu", True)}.get(unit(first.unit), ("Blues", False))
@@ -211,47 +208,23 @@ def depth(shown: Panel, look: Look, section: str) -> list[Tile]:
     return [Tile(built, 12, 8, section)]
 
 
+def _below(depth: float) -> str:
+    """A depth as the name of a row: Grafana sorts rows by the numbers that their names begin with, upwards. [m]"""
+    return f"{-round(100 * depth, 4) or 0:g} cm"
+
+
 def fingerprint(shown: Panel, look: Look, section: str) -> list[Tile]:
-    """A line a day, a column an hour, on the station's clock: the newest 30 days, whatever the range."""
+    """A line a day, the newest above, a column an hour, on the station's clock: 30 days, whatever the range."""
     one = shown.series[0]
     item = f"mean({name(one.name)}) AS {name('value')}"
     query = select(look, one.table, [item], good=[one], every="1h", fill="none")
-    clock = zone(look.site.zone)
     built = panel(
         "table",
         shown.title,
-        described(shown, look, f"{shown.description} Means of an hour, of the newest 30 days."),
+        described(shown, look, f"{shown.description} Means of an hour, of the newest 30 days, the last one above."),
         [target(look, one.bucket, query, 0, form="table")],
         {"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
-        transformations=[
-            {
-                "id": "convertFieldType",
-                "options": {
-                    "fields": {},
-                    "conversions": [
-                        {
-                            "targetField": "Time",
-                            "destinationType": "string",
-                            "dateFormat": "YYYY-MM-DD HH",
-                            "timezone": clock,
-                        }
-                    ],
-                },
-            },
-            {
-                "id": "extractFields",
-                "options": {
-                    "source": "Time",
-                    "format": "regexp",
-                    "regExp": "/(?<day>\\S+) (?<hour>\\d+)/",
-                    "replace": False,
-                },
-            },
-            {
-                "id": "groupingToMatrix",
-                "options": {"rowField": "day", "columnField": "hour", "valueField": "value", "emptyValue": "null"},
-            },
-        ],
+        transformations=_days_by_hours(zone(look.site.zone)),
         timeFrom="30d",
         unit=unit(one.unit),
         decimals=one.decimals,
@@ -269,6 +242,27 @@ def fingerprint(shown: Panel, look: Look, section: str) -> list[Tile]:
         ],
     )
     return [Tile(built, 24, 10, section)]
+
+
+def _days_by_hours(clock: str) -> list[Json]:
+    """What makes a table of days and hours of one of times and values.
+
+    The columns stand in the order in which hours come, so rows are sorted by the hour first. Grouping takes nothing
+    together: it is there because a column that it makes has no title from the data source, which all hours would have.
+    """
+    grouped: Json = {word: {"operation": "groupby", "aggregations": []} for word in ("day", "hour")}
+    grouped["value"] = {"operation": "aggregate", "aggregations": ["lastNotNull"]}
+    told = {"targetField": "Time", "destinationType": "string", "dateFormat": "[day=]YYYY-MM-DD [hour=]HH"}
+    matrix = {"rowField": "day", "columnField": "hour", "valueField": "value (lastNotNull)", "emptyValue": "null"}
+    chain: tuple[tuple[str, Json], ...] = (
+        ("convertFieldType", {"fields": {}, "conversions": [{**told, "timezone": clock}]}),
+        ("extractFields", {"source": "Time", "format": "kvp", "replace": False}),
+        ("sortBy", {"fields": {}, "sort": [{"field": "hour"}]}),
+        ("groupBy", {"fields": grouped}),
+        ("groupingToMatrix", matrix),
+        ("sortBy", {"fields": {}, "sort": [{"field": "day\\hour", "desc": True}]}),
+    )
+    return [{"id": each, "options": options} for each, options in chain]
 
 
 def balance(shown: Panel, look: Look, section: str) -> list[Tile]:
@@ -308,7 +302,7 @@ def _closure(
     built = panel(
         "xychart",
         f"{shown.title}: closure",
-        "H + LE against net radiation minus soil heat flux, a point a window. Closed: on the diagonal.",
+        f"{up} against {across}, a point a window. Closed: on the diagonal.",
         [target(look, shown.series[0].bucket, query, 0, form="table")],
         xy([(across, up, up)]),
         custom={"show": "points", "pointSize": {"fixed": 4}, "fillOpacity": 50},
@@ -334,8 +328,9 @@ def _radiation(parts: dict[str, Shown]) -> list[tuple[str, str, str]]:
 
 
 def _energy(parts: dict[str, Shown]) -> list[tuple[str, str, str]]:
+    available = "net radiation" + (" minus soil heat flux" if "G" in parts else "")
     return [
-        ("net radiation minus soil heat flux", _terms(parts, {"NETRAD": "+", "G": "-"}), "#2f80c8"),
+        (available, _terms(parts, {"NETRAD": "+", "G": "-"}), "#2f80c8"),
         ("H + LE", _terms(parts, {"H": "+", "LE": "+"}), "#d6322d"),
     ]
 

@@ -17,7 +17,8 @@ from .site import Row, Site
 
 # What `flags` may be: values whose flag is below that are drawn. The last one ends in a condition that is true also for
 # values that have no flag at all, for which no comparison with a flag is.
-HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL = "4", "3", "10 OR \"station\" != ''"
+HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL = "4", "3", "10 OR \"station\" != '' OR \"station\" = ''"
+STATION = "${station:singlequote}"  # in single quotes, and a quote in it with a backslash
 DAY = 86_400
 
 
@@ -63,7 +64,7 @@ class Look:
         """The condition that picks the rows of the station."""
         if not row[2]:
             return []
-        return [f"{name('station')} = {quoted('$station') if self.variables else quoted(row[2])}"]
+        return [f"{name('station')} = {STATION if self.variables else quoted(row[2])}"]
 
     def flags_of(self, row: Row) -> str:
         """The measurement that holds the flags of a table."""

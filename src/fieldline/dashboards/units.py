@@ -1,4 +1,7 @@
-"""Units as Grafana writes them, and colours by value."""
+"""Units as Grafana writes them, and colours by value.
+
+Where Grafana would change the prefix from value to value, as 0.2 mm into 200 µm, the unit is a suffix.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ _OWN = {
     "m s-1": "velocityms",
     "deg": "degree",
     "V": "volt",
-    "mV": "mvolt",
     "A": "amp",
     "W": "watt",
     "kW": "kwatt",
@@ -20,17 +22,15 @@ _OWN = {
     "kWh": "kwatth",
     "kPa": "pressurekpa",
     "hPa": "pressurehpa",
-    "mm": "lengthmm",
     "s": "s",
-    "fraction": "percentunit",
 }
 
 
 def unit(text: str) -> str:
     """A unit as fieldline spells it -> one that Grafana knows, or a suffix."""
-    if not text or text in ("1", "bits", "grade"):
+    if not text or text in ("1", "bits", "grade", "fraction"):
         return "none"
-    return _OWN.get(text, f"suffix: {pretty(text)}")
+    return _OWN.get(text, f"suffix:{pretty(text)}")
 
 
 def scheme(text: str) -> str:

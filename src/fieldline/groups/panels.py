@@ -41,7 +41,8 @@ class Threshold:
 class Panel:
     """One picture. kind: what picture.
 
-    pair: two series of one quantity. rose: speed, then direction. balance: the series by variable, some may lack.
+    pair: two series of one quantity. rose: speed, then direction. balance: the series by variable, without G
+    where no soil heat flux is measured.
     missing: one series a table, of which only the table counts.
     """
 
@@ -484,7 +485,7 @@ def _radiation(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
 
 
 def _balances(name: str, title: str, wanted: Sequence[str], fields: Sequence[Shown]) -> Iterator[Panel]:
-    """One for each table that has most of the parts."""
+    """One for each table that has all parts but the soil's: without any other one, nothing would be balanced."""
     means = sorted((one for one in _means(fields) if one.sort.variable in wanted), key=_order)
     for table in dict.fromkeys(one.table for one in sorted(means, key=lambda one: one.table)):
         first: dict[str, Shown] = {}
@@ -492,7 +493,7 @@ def _balances(name: str, title: str, wanted: Sequence[str], fields: Sequence[Sho
             if one.table == table:
                 first.setdefault(one.sort.variable, one)
         parts = tuple(first[variable] for variable in wanted if variable in first)
-        if len(parts) >= len(wanted) - 1 and "NETRAD" in first and len({one.unit for one in parts}) == 1:
+        if {*wanted} - first.keys() <= {"G"} and len({one.unit for one in parts}) == 1:
             yield _panel("balance", title, parts[0].unit, parts, _BALANCES[name])
 
 
