@@ -18,6 +18,7 @@ VENV = PROJECT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 DEMO = ("--config", "config/demo.yaml")
 LOGGERNET = "data/demo/loggernet"  # where config/demo.yaml looks for files
+FAULTS = "spike,stuck,out_of_range,nan_burst,gap,diagnostic_bits"  # a few a day, so that there are flags to look at
 
 
 def main(words):
@@ -68,7 +69,7 @@ def run(*words):
 def show():
     """Run the main job on a simulated station and say what to try next."""
     print("A simulated flux tower writes its logger files ...", flush=True)
-    status = run("-m", "fieldline", "simulate", LOGGERNET, "--days", "2")
+    status = run("-m", "fieldline", "simulate", LOGGERNET, "--days", "2", "--faults", FAULTS)
     if status == 0:
         print("\n... and the main job brings them into the embedded store:", flush=True)
         status = run("driver.py", *DEMO)

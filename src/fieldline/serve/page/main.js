@@ -46,7 +46,7 @@ function begin(found, answer) {
   if (found.groups.length) sections.build(main, found);
   else put(main, el("div.notice.welcome", {}, el("h2", { text: "No rows yet" }),
     el("p", { text: "This page fills as soon as the store has rows. Let fieldline read the files of your logger:" }),
-    el("pre", { text: "fieldline run" }), el("p", { text: "To see it at work without a logger: `python3 quickstart.py demo` makes a simulated tower." })));
+    el("pre", { text: "fieldline run" }), el("p", { text: "To see it at work without a logger: `python3 quickstart.py` makes a simulated tower." })));
   news(answer);
 }
 
