@@ -45,11 +45,13 @@ def points(frame: pd.DataFrame, tags: tuple[str, ...]) -> Points:
     if len(set(names)) < len(names) or not set(tags) <= set(names):
         raise ValueError(f"expected each tag of {tags} and no column twice, found the columns {names}")
     _refuse_broken(names)
-    tidied = {name: _tidy(frame.iloc[:, place]) for place, name in enumerate(names) if name not in tags}
-    columns = {name: values for name, values in tidied.items() if values is not None}
-    labels = {name: _as_text(frame.iloc[:, names.index(name)]).fillna("") for name in tags}
-    kinds = {name: kind_of(values) for name, values in (labels | columns).items()}
-    tidy = pd.DataFrame({name: values.array for name, values in (labels | columns).items()}, index=index, copy=False)
+    columns, kinds = dict[str, Any](), dict[str, Kind]()
+    for name in tags:
+        columns[name], kinds[name] = _as_text(frame.iloc[:, names.index(name)]).fillna("").array, "text"
+    for name, (_, values) in zip(names, frame.items(), strict=True):
+        if name not in tags and (found := _tidy(values)) is not None:
+            columns[name], kinds[name] = found
+    tidy = pd.DataFrame(columns, index=index, copy=False)
     tidy = _without_empty_rows(tidy, list(columns))
     return Points(_one_row_a_point(tidy, list(tags)), kinds, tuple(tags), len(tidy))
 
@@ -84,27 +86,23 @@ def kind_of(values: pd.Series) -> Kind:
     return "text"
 
 
-def _tidy(values: pd.Series) -> pd.Series | None:
-    """A field in the one form of its kind; None when it brings nothing."""
+def _tidy(values: pd.Series) -> tuple[Any, Kind] | None:
+    """A field as an array in the one form of its kind; None when it brings nothing."""
     kind = kind_of(values)
     if kind == "number":
         numbers = values.to_numpy("float64", na_value=np.nan)
         finite = np.isfinite(numbers)
-        if not finite.any():
-            return None
-        return pd.Series(numbers if finite.all() else np.where(finite, numbers, np.nan))
+        if finite.all():
+            return numbers, kind
+        return (np.where(finite, numbers, np.nan), kind) if finite.any() else None
     if values.isna().all():
         return None
-    if kind == "text":
-        return _as_text(values)
-    return _exact(values) if kind == "integer" else values
-
-
-def _exact(values: pd.Series) -> pd.Series:
-    """Whole numbers as DuckDB's BIGINT takes them; what is too large for it becomes text."""
-    if values.max() > np.iinfo("int64").max:
-        return _as_text(values)
-    return values.astype("Int64" if values.isna().any() else "int64")
+    # DuckDB's BIGINT takes whole numbers up to here; a column with a larger one becomes text.
+    if kind == "text" or (kind == "integer" and values.max() > np.iinfo("int64").max):
+        return _as_text(values).array, "text"
+    if kind == "integer":
+        values = values.astype("Int64" if values.isna().any() else "int64")
+    return values.array, kind
 
 
 def _as_text(values: pd.Series) -> pd.Series:

@@ -166,7 +166,7 @@ class Outbox:
 
     def _count_series(self, bucket: str, measurement: str, batch: Points) -> None:
         tags = list(batch.tags)
-        each = batch.frame[tags].drop_duplicates().itertuples(index=False)
+        each = set(zip(*(batch.frame[tag].to_numpy(object) for tag in tags), strict=True))
         digests = [hashlib.blake2b(repr((measurement, *one)).encode(), digest_size=12).digest() for one in each]
         count, new = self.queue.add_series(bucket, digests)
         if count > _SERIES // 2 and new:
@@ -195,7 +195,7 @@ class Outbox:
             return 0
         age, longest = Age.of(self.queue), self._cap.days * _DAY
         age.look(self._uptime())
-        age.mark(self.queue.newest_number(), longest)
+        age.mark(self.queue.last_number(), longest)
         age.keep(self.queue)
         return age.older(longest)
 
