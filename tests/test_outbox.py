@@ -1,7 +1,9 @@
 """The outbox by itself: what waits, in which order it leaves, what is set aside, and what is remembered."""
 
+import contextlib
 import random
 import shutil
+import sqlite3
 import threading
 import time
 
@@ -16,6 +18,7 @@ from fieldline.ledger import Damaged, Ledger
 from fieldline.outbox import SCHEMA, Ballast, Cap, Courier, Outbox, Policy, Queue, Trouble, Waiting
 from fieldline.outbox.age import Age
 from fieldline.parcels import pack
+from fieldline.ports import Field
 
 BUCKET, NOW = "field", 1_800_000_000.0
 
@@ -437,7 +440,15 @@ def test_a_parcel_that_a_disk_changed_is_never_sent(tmp_path):
     box.run(frame(0, 9))
     box.queue.ledger.close()
     shutil.copy(box.path, tmp_path / "kept")
-    for change in ("body = x'00'", "body = 'text'", "body = NULL", "bucket = 'other'", "first = 7", "rows = 1"):
+    for change in (
+        "id = 7",
+        "body = x'00'",
+        "body = 'text'",
+        "body = NULL",
+        "bucket = 'other'",
+        "first = 7",
+        "rows = 1",
+    ):
         shutil.copy(tmp_path / "kept", box.path)
         ledger = Ledger(box.path, SCHEMA)
         with ledger.transaction() as db:
@@ -481,7 +492,7 @@ def test_a_transaction_that_fails_changes_nothing(tmp_path):
     with pytest.raises(ValueError, match="stop"), ledger.together():
         ledger.keep_notes(one="1")
         with ledger.transaction() as db:
-            db.execute("INSERT INTO sent VALUES (1, 1)")
+            db.execute("INSERT INTO sent VALUES (1, 1, 1)")
         raise ValueError("stop")
     assert ledger.note("one") is None
     with ledger.reading() as db:
@@ -635,3 +646,129 @@ def test_what_was_refused_together_counts_when_its_parts_are_tried(tmp_path):
     assert max(taken) <= 4000, taken
     assert max(taken) > 3500
     assert box.server.points == {key: value for key, value in points(0, 399).items() if value != "x=7"}
+
+
+def known(folder):
+    """A ledger in which every table of the outbox has a row."""
+    ledger = Ledger(folder / "state.db", SCHEMA)
+    queue = Queue(ledger)
+    queue.add([Waiting(pack(BUCKET, "s", b"m x=1 7\n", 1), "m", 7, 7, NOW)])
+    queue.want(BUCKET, 30)
+    queue.sent(NOW, 100, 300.0)
+    queue.judge_later(BUCKET, "m", 5, 9)
+    queue.add_fields(BUCKET, "m", [Field("x", "number"), Field("y", "text", "", True)])
+    queue.add_series(BUCKET, [b"a"])
+    return ledger
+
+
+def oldest(queue):
+    found = queue.oldest()
+    if found is None:
+        Courier(queue, Server, Policy()).work()
+    return found
+
+
+READ = {
+    "outbox": oldest,
+    "totals": lambda queue: (queue.depth(), queue.depth(dead=True)),
+    "buckets": lambda queue: queue.wanted(BUCKET),
+    "sent": lambda queue: queue.sent_since(NOW - 300),
+    "unjudged": lambda queue: queue.unjudged(),
+    "fields": lambda queue: queue.fields(BUCKET, "m"),
+}
+# As if it was not known yet: then it is found out again.
+ABSENT = {"buckets": (None,), "fields": ({"y": Field("y", "text", "", True)},)}
+
+
+@pytest.mark.parametrize("table", sorted(READ))
+def test_no_value_of_the_state_changes_unnoticed(tmp_path, table):
+    ledger = known(tmp_path)
+    with ledger.reading() as db:
+        columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+        (before,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+    assert before
+    ledger.close()
+    shutil.copy(tmp_path / "state.db", tmp_path / "kept")
+    for column in columns:
+        for value in ("NULL", "'text'", "0", "31", "8589934592.0"):
+            shutil.copy(tmp_path / "kept", tmp_path / "state.db")
+            ledger = Ledger(tmp_path / "state.db", SCHEMA)
+            right = READ[table](Queue(ledger))
+            with contextlib.suppress(sqlite3.IntegrityError), contextlib.closing(sqlite3.connect(ledger.path)) as db:
+                db.execute("DROP TRIGGER outbox_came")  # only the value itself is changed
+                (first,) = db.execute(f"SELECT min(rowid) FROM {table}").fetchone()  # noqa: S608
+                db.execute(f"UPDATE {table} SET {column} = {value} WHERE rowid = {first}")  # noqa: S608
+                db.commit()
+            try:
+                found = READ[table](Queue(ledger))
+            except Damaged:
+                assert ledger.damaged
+            else:
+                assert found in (right, *ABSENT.get(table, ())), (column, value)
+            ledger.close()
+
+
+def test_every_table_of_the_state_is_among_those_looked_at(tmp_path):
+    """`series` is counted only, for a warning."""
+    ledger = known(tmp_path)
+    with ledger.reading() as db:
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert names == {*READ, "series", "notes", "sqlite_sequence"}
+    ledger.close()
+
+
+@pytest.mark.parametrize("flip", [1, 2**20, 2**40])
+@pytest.mark.parametrize("column", ["parcels", "rows", "bytes", "sum"])
+def test_totals_that_a_disk_changed_delete_and_hide_nothing(tmp_path, column, flip):
+    """A total of bytes that is too large would empty the outbox; one of rows that is 0 would call it delivered."""
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))))
+    box.run(frame(0, 9))
+    with box.queue.ledger.transaction() as db:
+        db.execute(f"UPDATE totals SET {column} = ({column} | {flip}) - ({column} & {flip}) WHERE dead = 0")  # noqa: S608
+    for do in (lambda: box.run(frame(10, 19)), box.run, lambda: box.queue.depth(), lambda: box.queue.trim(10**9, 0)):
+        with pytest.raises(Damaged):
+            do()
+    assert len(box.queue.numbers(dead=False)) >= 1
+
+
+def test_a_parcel_to_which_an_index_does_not_lead_is_noticed(tmp_path):
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))))
+    box.run(frame(0, 9))
+    with box.queue.ledger.transaction() as db:
+        (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'outbox_reason'").fetchone()
+        db.execute("DROP INDEX outbox_reason")
+        db.execute(f"{sql} WHERE reason = 'nothing'")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'outbox_reason'", (sql,))
+    box.queue.ledger.close()
+    box.now += 3600
+    with pytest.raises(Damaged, match="rows that wait, and no way to them"):
+        box.run()
+
+
+def test_a_parcel_that_comes_while_the_courier_asks_is_not_left_behind(tmp_path):
+    """The last rows are written, and the end is told, in the moment between the courier's two questions."""
+    queue, server, told = Queue(Ledger(tmp_path / "state.db", SCHEMA)), Server(), []
+
+    class Late(Queue):
+        def oldest(self, closed=()):
+            found = super().oldest(closed)
+            if not told:
+                self.add([Waiting(pack(BUCKET, "s", b"m x=1 7\n", 1), "m", 7, 7, NOW)])
+                told.append(True)
+            return found
+
+    done = Courier(Late(queue.ledger), lambda: server, Policy(), now=lambda: NOW, ended=lambda: bool(told)).work()
+    assert (done.rows, queue.depth().rows) == (1, 0)
+    queue.ledger.close()
+
+
+def test_a_damaged_note_of_what_was_to_be_made_again_counts_as_not_made(tmp_path):
+    ledger = Ledger(tmp_path / "state.db", SCHEMA)
+    assert ledger.fresh
+    with ledger.transaction() as db:
+        db.execute("UPDATE notes SET value = '!' WHERE name = 'fresh'")
+    ledger.close()
+    ledger = Ledger(tmp_path / "state.db", SCHEMA)
+    assert ledger.fresh
+    ledger.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .errors import Unreachable
 
-_VERSION = 1
+_VERSION = 2
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WAIT = 30  # [s] for the other thread of this run, or a person's `fieldline outbox`
 _NOTES = "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT, proof INTEGER);"
@@ -68,7 +68,7 @@ class Ledger:
             self._db = _connect(None)
         if self.frozen and not complete:
             self._in_memory(bool(version))
-        return self.note("fresh") == "1" if version or not self.frozen else True
+        return self.note("fresh") != "0" if version or not self.frozen else True  # a damaged note: rather twice
 
     def _look_for_damage(self, version: int, tables: set[str], small: Sequence[str]) -> None:
         if "notes" in tables and self.note("shape") not in (None, self._shape()):

@@ -5,7 +5,7 @@ clock that starts with the computer: from one look to the next what it went on; 
 computer was started anew since, and at least as long ago as it says now. Either way no more is counted than has really
 passed, whatever the time of day was set to. Time off is not counted, so rows may stay longer, never shorter.
 
-Which parcels are how old is known by their numbers, which only grow: a mark says what was the newest number when.
+Which parcels are how old is known by their numbers, which only grow: a mark says which was the newest when.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ class Age:
         self.uptime = uptime
 
     def mark(self, newest: int, longest: float) -> None:
-        """Remember that the parcel `newest` and all before it wait by now, for as long as `longest` [s] takes."""
-        marks = [*self.marks, (self.counted, newest)]
+        """Remember that numbers up to `newest` have been given by now, for as long as `longest` [s] takes."""
+        known = self.marks if not self.marks or newest >= self.marks[-1][1] else []  # numbers that began anew
+        marks = [*known, (self.counted, newest)]
         if len(marks) > 2 and marks[-1][0] - marks[-3][0] < longest / _MARKS:
             del marks[-2]
         while len(marks) > 1 and self.counted - marks[1][0] >= longest:

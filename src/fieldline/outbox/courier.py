@@ -135,10 +135,12 @@ class Courier:
         """
         try:
             while True:
+                ended = self._ended()  # asked first: what comes between the two questions is looked for again
                 first = self.queue.oldest(self._closed)
                 if first is not None:
                     self._turn(first)
-                elif self._ended():
+                elif ended:
+                    self._look_for_lost_ones()
                     break
                 else:
                     self._pause(_POLL)
@@ -151,6 +153,11 @@ class Courier:
             log.warning("deliveries go on after %.0f min", (self._now() - self._trouble.since) / 60)
             Trouble(to=self._to).keep(self.queue)
         return self.result
+
+    def _look_for_lost_ones(self) -> None:
+        """Raises: Damaged, when something waits that is not found: an index of the queue is not right any more."""
+        if not self._closed and self.queue.depth().rows:
+            raise self.queue.ledger.found_damage("rows that wait, and no way to them")
 
     def _turn(self, first: Waiting) -> None:
         """One request, or what it takes to deliver its parts."""

@@ -1,16 +1,30 @@
 """The rows that wait, and those that were refused for good: tables in the ledger of the home.
 
 Parcels leave in the order in which they came, bucket by bucket. Triggers keep the totals, so that a deep queue costs no
-more than a shallow one; each row carries a check sum, so that a flipped bit of the disk is never sent as a value.
+more than a shallow one.
+
+What a flipped bit of the disk could do, and what is done about it: a row that is not what was saved is Damaged, the
+ledger is set aside and made anew from files and archive.
+
+outbox     a value that nobody measured, or an older one that comes later: a check sum with the number in it
+totals     rows deleted as over the cap, or called delivered: the weighed sum of its numbers, kept by the triggers
+buckets    a bucket that forgets too early: a check sum
+fields     columns read as another kind, which the server refuses: a check sum
+unjudged   flags that stay as they are, or a range that is no time: a check sum
+sent       a number that is none, on which every run would end: a check sum (a wrong one costs five minutes)
+series     none: a series more or less in a warning
+indexes    parcels that are not found: noticed when the totals say that something waits, and nothing is found
 """
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ..ledger import Ledger, proof
+from ..ledger import Ledger, check, proof
 from ..ports import Field, Parcel, Precision
 
 SCHEMA = """
@@ -20,17 +34,19 @@ CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, bucket 
 CREATE INDEX IF NOT EXISTS outbox_reason ON outbox (reason);
 CREATE INDEX IF NOT EXISTS outbox_bucket ON outbox (reason, bucket);
 CREATE INDEX IF NOT EXISTS outbox_times ON outbox (reason, bucket, measurement, last, first);
-CREATE TABLE IF NOT EXISTS totals (dead INTEGER PRIMARY KEY, parcels INTEGER, rows INTEGER, bytes INTEGER);
-INSERT OR IGNORE INTO totals VALUES (0, 0, 0, 0), (1, 0, 0, 0);
+CREATE TABLE IF NOT EXISTS totals (dead INTEGER PRIMARY KEY, parcels INTEGER, rows INTEGER, bytes INTEGER, sum INTEGER);
+INSERT OR IGNORE INTO totals VALUES (0, 0, 0, 0, 0), (1, 0, 0, 0, 0);
 CREATE TRIGGER IF NOT EXISTS outbox_came AFTER INSERT ON outbox BEGIN UPDATE totals SET parcels = parcels + 1,
-    rows = rows + new.rows, bytes = bytes + length(new.body) WHERE dead = (new.reason <> ''); END;
+    rows = rows + new.rows, bytes = bytes + length(new.body), sum = sum + 7 + 5 * new.rows + 3 * length(new.body)
+    WHERE dead = (new.reason <> ''); END;
 CREATE TRIGGER IF NOT EXISTS outbox_went AFTER DELETE ON outbox BEGIN UPDATE totals SET parcels = parcels - 1,
-    rows = rows - old.rows, bytes = bytes - length(old.body) WHERE dead = (old.reason <> ''); END;
-CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, keep_days INTEGER, made INTEGER);
-CREATE TABLE IF NOT EXISTS unjudged (bucket TEXT, measurement TEXT, start INTEGER, stop INTEGER,
+    rows = rows - old.rows, bytes = bytes - length(old.body), sum = sum - 7 - 5 * old.rows - 3 * length(old.body)
+    WHERE dead = (old.reason <> ''); END;
+CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, keep_days INTEGER, made INTEGER, proof INTEGER);
+CREATE TABLE IF NOT EXISTS unjudged (bucket TEXT, measurement TEXT, start INTEGER, stop INTEGER, proof INTEGER,
     PRIMARY KEY (bucket, measurement, start, stop));
-CREATE TABLE IF NOT EXISTS sent (time REAL, size INTEGER);
-CREATE TABLE IF NOT EXISTS fields (bucket TEXT, measurement TEXT, name TEXT, kind TEXT, tag INTEGER,
+CREATE TABLE IF NOT EXISTS sent (time REAL, size INTEGER, proof INTEGER);
+CREATE TABLE IF NOT EXISTS fields (bucket TEXT, measurement TEXT, name TEXT, kind TEXT, tag INTEGER, proof INTEGER,
     PRIMARY KEY (bucket, measurement, name));
 CREATE TABLE IF NOT EXISTS series (bucket TEXT, digest BLOB, PRIMARY KEY (bucket, digest)) WITHOUT ROWID;
 """
@@ -89,8 +105,18 @@ class Queue:
     def add(self, waiting: Iterable[Waiting]) -> None:
         """Put parcels at the end."""
         with self.ledger.transaction() as db:
-            for one in waiting:
-                db.execute("INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(one))
+            for number, one in enumerate(waiting, self.last_number() + 1):
+                self._put(db, replace(one, number=number))
+
+    def _put(self, db: sqlite3.Connection, one: Waiting) -> None:
+        db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(one))
+
+    def last_number(self) -> int:
+        """The largest number that was ever given to a parcel."""
+        query = "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0), ifnull(max(id), 0))"
+        with self.ledger.reading() as db:
+            (number,) = db.execute(f"{query} FROM outbox").fetchone()
+        return int(number)
 
     def get(self, number: int) -> Waiting | None:
         """A parcel; None: it is not there. Raises: Damaged, when it is not what was put in."""
@@ -98,9 +124,9 @@ class Queue:
             found = db.execute("SELECT * FROM outbox WHERE id = ?", (number,)).fetchone()
         if found is None:
             return None
-        number, bucket, measurement, precision, first, last, rows, size, kept, reason, _, body = found
+        _, bucket, measurement, precision, first, last, rows, size, kept, reason, _, body = found
         one = Waiting(Parcel(bucket, precision, body, rows, size), measurement, first, last, kept, number, reason)
-        if not isinstance(body, bytes) or _values(one) != list(found[1:]):
+        if not isinstance(body, bytes) or _values(one) != list(found):
             raise self.ledger.found_damage(f"a damaged parcel (number {number} of the outbox)")
         return one
 
@@ -189,8 +215,10 @@ class Queue:
     def depth(self, dead: bool = False) -> Depth:
         """How much waits, or how much was refused."""
         with self.ledger.reading() as db:
-            found = db.execute("SELECT parcels, rows, bytes FROM totals WHERE dead = ?", (dead,)).fetchone()
-        return Depth(*found)
+            found = db.execute("SELECT parcels, rows, bytes, sum FROM totals WHERE dead = ?", (dead,)).fetchone()
+        if found is None or not _adds_up(*found):
+            raise self.ledger.found_damage("totals that do not add up")
+        return Depth(*found[:3])
 
     def overview(self) -> list[Line]:
         """What there is, a line for each measurement and each reason."""
@@ -212,7 +240,7 @@ class Queue:
             self.add(dead)
             db.execute("DELETE FROM outbox WHERE id = ?", (number,))
             if left is not None:
-                db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (number, *_values(left)))
+                self._put(db, replace(left, number=number))
 
     def revive(self, numbers: Iterable[int]) -> int:
         """Let refused parcels wait again, at the end; return how many rows."""
@@ -253,24 +281,32 @@ class Queue:
         """Remember that a bucket is to be made before rows are sent to it."""
         known = self.wanted(bucket)
         if known is None or (known[0] != keep_days and not known[1]):  # a correction counts until it is made
-            with self.ledger.transaction() as db:
-                db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, 0)", (bucket, keep_days))
+            self._want(bucket, keep_days, False)
+
+    def _want(self, bucket: str, keep_days: int | None, made: bool) -> None:
+        values = (bucket, keep_days, int(made))
+        with self.ledger.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?)", (*values, proof(values)))
 
     def wanted(self, bucket: str) -> tuple[int | None, bool] | None:
         """How many days a bucket is to keep rows, and whether it is there; None: nobody wanted it."""
         with self.ledger.reading() as db:
-            found = db.execute("SELECT keep_days, made FROM buckets WHERE name = ?", (bucket,)).fetchone()
-        return (found[0], bool(found[1])) if found else None
+            found = db.execute("SELECT * FROM buckets WHERE name = ?", (bucket,)).fetchone()
+        if found is None:
+            return None
+        check(self.ledger, found[:3], found[3])
+        return found[1], bool(found[2])
 
     def made(self, bucket: str, there: bool = True) -> None:
         """Remember that a bucket is there, or is not any more."""
-        with self.ledger.transaction() as db:
-            db.execute("UPDATE buckets SET made = ? WHERE name = ?", (there, bucket))
+        if (known := self.wanted(bucket)) is not None:
+            self._want(bucket, known[0], there)
 
     def forget_server(self) -> None:
         """Another server has other buckets, and other fields in them."""
         with self.ledger.transaction() as db:
-            db.execute("UPDATE buckets SET made = 0")
+            for (name,) in db.execute("SELECT name FROM buckets").fetchall():
+                self.made(name, False)
             db.execute("DELETE FROM fields")
             db.execute("DELETE FROM series")
 
@@ -278,23 +314,29 @@ class Queue:
         """Remember that so many bytes went out, for as long as a window of the plan's limit lasts."""
         with self.ledger.transaction() as db:
             db.execute("DELETE FROM sent WHERE time <= ? OR time > ?", (time - window, time))
-            db.execute("INSERT INTO sent VALUES (?, ?)", (time, size))
+            db.execute("INSERT INTO sent VALUES (?, ?, ?)", (time, size, proof((time, size))))
 
     def sent_since(self, time: float) -> list[tuple[float, int]]:
         """When how many bytes went out, oldest first."""
         with self.ledger.reading() as db:
-            return db.execute("SELECT time, size FROM sent WHERE time > ? ORDER BY time", (time,)).fetchall()
+            found = self._sound(db.execute("SELECT * FROM sent ORDER BY time"))
+        return [(when, size) for when, size in found if when > time]
 
     def judge_later(self, bucket: str, measurement: str, start: int, stop: int) -> None:
         """Remember a range of time [ns UTC] whose flags were made without the rows that only the server has."""
         with self.ledger.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO unjudged VALUES (?, ?, ?, ?)", (bucket, measurement, start, stop))
+            values = (bucket, measurement, start, stop)
+            db.execute("INSERT OR IGNORE INTO unjudged VALUES (?, ?, ?, ?, ?)", (*values, proof(values)))
 
     def unjudged(self) -> list[tuple[str, str, int, int]]:
         """These ranges, one a measurement."""
-        query = "SELECT bucket, measurement, min(start), max(stop) FROM unjudged GROUP BY bucket, measurement"
         with self.ledger.reading() as db:
-            return db.execute(query).fetchall()
+            found = self._sound(db.execute("SELECT * FROM unjudged"))
+        ranges: dict[tuple[str, str], tuple[int, int]] = {}
+        for bucket, measurement, start, stop in found:
+            first, last = ranges.get((bucket, measurement), (start, stop))
+            ranges[bucket, measurement] = (min(first, start), max(last, stop))
+        return [(*where, *span) for where, span in sorted(ranges.items())]
 
     def judged(self, bucket: str, measurement: str) -> None:
         """Forget them: the flags are right now."""
@@ -303,16 +345,23 @@ class Queue:
 
     def fields(self, bucket: str, measurement: str) -> dict[str, Field]:
         """What is known of the fields and tags of a measurement without asking the server; empty: nothing yet."""
-        query = "SELECT name, kind, tag FROM fields WHERE bucket = ? AND measurement = ? ORDER BY rowid"
+        query = "SELECT * FROM fields WHERE bucket = ? AND measurement = ? ORDER BY rowid"
         with self.ledger.reading() as db:
-            found = db.execute(query, (bucket, measurement)).fetchall()
-        return {name: Field(name, kind, "", bool(tag)) for name, kind, tag in found}
+            found = self._sound(db.execute(query, (bucket, measurement)))
+        return {name: Field(name, kind, "", bool(tag)) for _, _, name, kind, tag in found}
 
     def add_fields(self, bucket: str, measurement: str, fields: Iterable[Field]) -> None:
         """Remember fields and tags; what is known of one already stays."""
         with self.ledger.transaction() as db:
-            values = [(bucket, measurement, one.name, one.kind, one.tag) for one in fields]
-            db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?, ?)", values)
+            values = [(bucket, measurement, one.name, one.kind, int(one.tag)) for one in fields]
+            db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?, ?, ?)", [(*v, proof(v)) for v in values])
+
+    def _sound(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Rows without the check sum, which is last. Raises: Damaged, when it is another."""
+        found = list(rows)
+        for *values, saved in found:
+            check(self.ledger, values, saved)
+        return [row[:-1] for row in found]
 
     def add_series(self, bucket: str, digests: Iterable[bytes]) -> tuple[int, int]:
         """Remember series by what tells them apart; return how many the bucket has by now, and how many are new.
@@ -327,8 +376,17 @@ class Queue:
             return int(count), new
 
 
+def _adds_up(parcels: object, rows: object, size: object, total: object) -> bool:
+    """Whether these are the totals as the triggers left them: no change of one number goes unseen."""
+    match parcels, rows, size:
+        case int(), int(), int():
+            return min(parcels, rows, size) >= 0 and total == 7 * parcels + 5 * rows + 3 * size
+    return False
+
+
 def _values(one: Waiting) -> list[object]:
-    """A parcel as a row without its number. Of the body, which is long, only its own check sum goes into the row's."""
+    """A parcel as a row. Of the body, which is long, only its own check sum goes into the row's."""
     parcel = one.parcel
-    values = [parcel.bucket, one.measurement, parcel.precision, one.first, one.last, parcel.rows, parcel.size, one.kept]
-    return [*values, one.reason, proof((*values, one.reason, zlib.crc32(parcel.body))), parcel.body]
+    values = [one.number, parcel.bucket, one.measurement, parcel.precision, one.first, one.last]
+    values += [parcel.rows, parcel.size, one.kept, one.reason]
+    return [*values, proof((*values, zlib.crc32(parcel.body))), parcel.body]
