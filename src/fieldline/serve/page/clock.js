@@ -51,8 +51,11 @@ const two = (n) => String(n).padStart(2, "0");
 /** "25 Nov". */
 export function dayOf(time) { const d = shown(time); return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`; }
 
+/** 2026. */
+export function yearOf(time) { return shown(time).getUTCFullYear(); }
+
 /** "25 Nov 2026". */
-export function dateOf(time) { return `${dayOf(time)} ${shown(time).getUTCFullYear()}`; }
+export function dateOf(time) { return `${dayOf(time)} ${yearOf(time)}`; }
 
 /** "06:05", or with seconds when there are some. */
 export function clockOf(time, seconds = time % MINUTE !== 0) {

@@ -175,8 +175,8 @@ export function lastOf({ mean: values, inside: [from, to] = [0, values.length] }
 }
 
 /**
- * Smallest, mean, largest and last value of a column within its range, and the share of its times with a bad flag; these do not count for
- * the first three, unless flags are of no interest. Directions go round: their mean is that of vectors, and none is smallest.
+ * Smallest, mean, largest and last value of a column within its range, their sum, and the share of its times with a bad flag; these count
+ * for the last value only, unless flags are of no interest. Directions go round: their mean is that of vectors, and none is smallest.
  */
 export function statistics(column, direction = false) {
   let low = Infinity, high = -Infinity, sum = 0, east = 0, north = 0, n = 0, there = 0, wrong = 0;
@@ -194,8 +194,8 @@ export function statistics(column, direction = false) {
     high = Math.max(high, max[i] ?? mean[i]);
   }
   const last = lastOf(column);
-  let some = { low: null, high: null, mean: null };
+  let some = { low: null, high: null, mean: null, total: null };
   if (n && direction) some.mean = Math.hypot(east, north) > 1e-6 * n ? (Math.atan2(east, north) / RADIANS + 360) % 360 : null;
-  else if (n) some = { low, high, mean: sum / n };
+  else if (n) some = { low, high, mean: sum / n, total: sum };
   return { ...some, n: there, last: mean[last], place: last, bad: there ? wrong / there : 0 };
 }

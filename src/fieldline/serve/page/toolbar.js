@@ -1,10 +1,10 @@
 /** The row of buttons: range, clock, flags, colours, filter, link. */
 
 import { el, put, say } from "./dom.js";
-import { dateOf, clockOf, dayOf, fromShown, inputOf, stationName, zoneName } from "./clock.js";
+import { dateOf, clockOf, dayOf, fromShown, inputOf, stationName, yearOf, zoneName } from "./clock.js";
 import { hear } from "./hub.js";
 import { isDark } from "./look.js";
-import { back, change, look, RANGES, shift, state, view, write, zoom } from "./state.js";
+import { back, change, look, now, RANGES, shift, state, view, write, zoom } from "./state.js";
 
 /** Build it into `node`. */
 export function build(node) {
@@ -42,7 +42,8 @@ function rangeWords() {
   const { start, end } = view;
   const same = dateOf(start) === dateOf(end), long = end - start > 40 * 86_400_000;
   if (long) return `${dateOf(start)} – ${dateOf(end)}`;
-  return `${dayOf(start)} ${clockOf(start, false)} – ${same ? "" : `${dayOf(end)} `}${clockOf(end, false)}`;
+  const day = yearOf(start) === yearOf(now()) && yearOf(end) === yearOf(now()) ? dayOf : dateOf; // this year goes without saying
+  return `${day(start)} ${clockOf(start, false)} – ${same ? "" : `${day(end)} `}${clockOf(end, false)}`;
 }
 
 function custom(span) {

@@ -244,12 +244,12 @@ export function summary(table, series, panel) {
   const round = series.every(({ direction }) => direction);
   const sums = series.every(({ sum }) => sum);
   const how = table.every ? `${span(table.every, true)} ${sums ? "totals" : round ? "vector means" : "means"}` : "every row";
-  const told = (one) => (one.direction ? `mean ${number(one.mean, one.decimals)}` : `from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)}`);
+  const told = (one) => (sums ? `in all ${one.total === null ? "–" : number(one.total, one.decimals)}` : one.direction ? `mean ${number(one.mean, one.decimals)}` : `from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)}`);
   const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, ${told(one)} ${in_}`);
   const banded = table.every && !round && !sums;
   return {
     empty: filled.length === 0, newest: table.newest, how, words: `${panel.title}. ${how}${banded ? ", the band goes from lowest to highest" : ""}. ${words.join("; ")}.`,
-    numbers: [["", `last [${in_}]`, "lowest", "mean", "highest", state.flags === "none" ? "flagged" : "flagged, left out"], ...rows.map((one) => [
-      one.label, ...[one.last, one.low, one.mean, one.high].map((v) => (one.n && v !== null ? number(v, one.decimals) : "–")), `${(one.bad * 100).toFixed(one.bad && one.bad < 0.1 ? 1 : 0)} %`])],
+    numbers: [["", `last [${in_}]`, "lowest", sums ? "in all" : "mean", "highest", state.flags === "none" ? "flagged" : "flagged, left out"], ...rows.map((one) => [
+      one.label, ...[one.last, one.low, sums ? one.total : one.mean, one.high].map((v) => (one.n && v !== null ? number(v, one.decimals) : "–")), `${(one.bad * 100).toFixed(one.bad && one.bad < 0.1 ? 1 : 0)} %`])],
   };
 }
