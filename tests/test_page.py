@@ -203,7 +203,7 @@ def chart(seen, panel=TEMPERATURE):
 
 
 def test_every_picture_of_every_section_is_drawn_and_has_data(look):
-    """No exception: the simulated tower has every quantity. Three days, since the daily table has its row at midnight."""
+    """No exception: the tower has every quantity. Three days, since the daily table has its row at midnight."""
     page = look("#last=3d").page
     show = """() => { const next = document.querySelector('.panel:not([data-loaded])');
         if (next) next.scrollIntoView({block: 'center'}); return Boolean(next); }"""
