@@ -372,6 +372,22 @@ def test_history_is_what_the_store_has(station):
     assert series["rows"] == [{"time": "2026-06-25T10:00:00Z", "fields": {"PPFD": 2.0, "RECORD": 2.0}}]
 
 
+def test_windows_are_those_of_the_page(server):
+    times = pd.date_range(end=NOW, periods=6, freq="10min").as_unit("ns")
+    columns = {"Wind_dir_46m": [350.0, 10.0, 0.0] * 2, "Rain_mm_Tot": [0.2, 0.4, 0.0, 1.0, 0.0, 0.0], "T_46m": 3.0}
+    frame = pd.DataFrame({"station": "vane", **columns}, times)
+    units = {"Wind_dir_46m": "deg", "Rain_mm_Tot": "mm", "T_46m": "degC"}
+    server.store.write("field", "vane", frame, ("station",), units)
+    (one,) = server.json("/api/devices/vane/history", duration="1h", every="30m")["series"]
+    wanted = [{"Wind_dir_46m": 0.0, "Rain_mm_Tot": rain, "T_46m": 3.0} for rain in (0.6, 1.0)]
+    assert [row["fields"] for row in one["rows"]] == [pytest.approx(row) for row in wanted]
+    words = {"bucket": "field", "measurement": "vane", "field": ["Rain_mm_Tot", "Wind_dir_46m"], "every": "30m"}
+    for more, cells in (({}, ["0.6", "1.0"]), ({"agg": "mean"}, ["0.2", "0.3333333333333333"])):
+        rows = list(csv.DictReader(io.StringIO(server.get("/api/export", **words, **more).decode())))
+        assert [float(row["Rain_mm_Tot"]) for row in rows] == pytest.approx([float(cell) for cell in cells])
+        assert [float(row["Wind_dir_46m"]) for row in rows] == pytest.approx([0.0, 0.0])
+
+
 def test_a_history_that_is_too_long_is_refused_with_what_to_do(station):
     ingest(station, [row("fast", (NOW - pd.Timedelta(seconds=n)).isoformat(), {"node": "fast"}, a=n) for n in range(5)])
     status, words = refused(station.get, "/api/devices/fast/history", duration="2d")

@@ -55,6 +55,28 @@ def test_the_other_fields_stay_as_the_store_makes_them(store):
     assert means(store, agg="max")["WD_10m"].tolist() == [350.0]
 
 
+def rained(store, **columns):
+    index = pd.date_range("2026-06-25T10:00Z", periods=6, freq="10min", name="time").as_unit("ns")
+    units = {"Rain_mm_Tot": "mm", "P_1_1_1": "mm", "Rain_rate": "mm h-1", "T_1_1_1": "degC"}
+    for tags, factor in (("a", 1.0), ("b", 10.0)):
+        data = {name: [v * factor for v in (0.2, np.nan, 0.4, 1.0, 1.0, 1.0)] for name in units}
+        store.write("field", "met", pd.DataFrame({"station": tags, **data, **columns}, index), ("station",), units)
+
+
+def test_rain_and_other_totals_are_added_up_unless_something_else_is_asked_for(store):
+    rained(store, WD_10m=[350.0, 10.0, 0.0] * 2)
+    found = means(store)
+    for name in ("Rain_mm_Tot", "P_1_1_1"):
+        assert found.loc[found["station"] == "a", name].tolist() == pytest.approx([0.6, 3.0])
+        assert found.loc[found["station"] == "b", name].tolist() == pytest.approx([6.0, 30.0])
+    for name in ("Rain_rate", "T_1_1_1"):
+        assert found.loc[found["station"] == "a", name].tolist() == pytest.approx([0.3, 1.0])
+    assert found["WD_10m"].tolist() == pytest.approx([0.0] * 4)
+    assert means(store, agg="mean")["Rain_mm_Tot"].tolist()[0] == pytest.approx(0.3)
+    assert means(store, agg="max")["Rain_mm_Tot"].tolist()[0] == pytest.approx(0.4)
+    assert means(store, fields=["T_1_1_1"]).columns.tolist() == ["station", "T_1_1_1"]
+
+
 def test_each_window_and_series_has_its_own_mean(store):
     written(store, [350.0, 10.0, 0.0, 170.0, 190.0, 180.0])
     written(store, [80.0, 100.0, 90.0], tags="b")

@@ -204,7 +204,7 @@ def _read_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--agg",
         choices=("mean", "min", "max", "first", "last", "count", "sum"),
-        help="what a window becomes (default: mean; of a wind direction that of vectors)",
+        help="what a window becomes (default: mean, of a wind direction that of vectors; of rain and other totals sum)",
     )
     parser.add_argument("--format", choices=("csv", "json", "parquet"), default="csv", help="default: csv")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of printing")

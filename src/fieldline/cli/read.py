@@ -120,7 +120,7 @@ def _asked(store: Store, options: argparse.Namespace, aliases: Mapping[str, str]
         options.bucket,
         options.measurement,
         every=every,
-        agg=options.agg or "mean",
+        agg=options.agg,
         fields=options.field or _measured(store, options),
         start=start,
         end=end,

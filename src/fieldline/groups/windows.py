@@ -1,6 +1,7 @@
-"""Windows of rows: as the store makes them, but for directions, whose mean is that of vectors.
+"""Windows of rows: as the store makes them, but for directions, whose mean is that of vectors, and totals.
 
-The mean of 350 and 10 degrees is north, not 180. No store knows which field is a direction, so those are averaged here.
+The mean of 350 and 10 degrees is north, not 180; an hour has the sum of its rain. No store knows which field is a
+direction or a total, so those are told from the others here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pandas as pd
 
 from ..ports import Aggregate, Field, Store
 from . import levels
-from .kinds import is_direction, sort
+from .kinds import is_direction, is_total, sort
 
 _PIECE = pd.Timedelta(days=1)  # rows of so many windows are in memory at once
 _LEAST = 1e-6  # the length of a mean vector below which it has no direction, as that of 90 and 270
@@ -24,13 +25,19 @@ def turns(field: Field, aliases: Mapping[str, str] | None = None) -> bool:
     return field.kind in ("number", "integer") and is_direction(sort(field, at, aliases), at, field.unit)
 
 
+def adds_up(field: Field, aliases: Mapping[str, str] | None = None) -> bool:
+    """Whether windows of a field have its sum, as those of rain: its name and unit tell."""
+    at = levels.place(field.name.removesuffix("_corrected"))
+    return is_total(sort(field, at, aliases), at, field)
+
+
 def read_windows(
     store: Store,
     bucket: str,
     measurement: str,
     *,
     every: pd.Timedelta,
-    agg: Aggregate = "mean",
+    agg: Aggregate | None = None,
     fields: Sequence[str] | None = None,
     start: pd.Timestamp | None = None,
     end: pd.Timestamp | None = None,
@@ -40,23 +47,35 @@ def read_windows(
 
     NaN where they cancel out, and of values that are no direction (below -180 or above 360).
 
+    Args:
+        agg: None: what suits a field, the sum of a total and the mean of any other.
+
     Raises: what `Store.read` raises.
     Source: EPA-454/R-99-005 (Meteorological Monitoring Guidance), 6.2.1, the unit vector mean wind direction.
     """
-    frame = store.read(bucket, measurement, fields=fields, start=start, end=end, every=every, agg=agg)
-    if agg != "mean" or frame.empty:
+    frame = store.read(bucket, measurement, fields=fields, start=start, end=end, every=every, agg=agg or "mean")
+    if agg not in (None, "mean") or frame.empty:
         return frame
     known = store.fields(bucket, measurement)
     tags = [name for name, one in known.items() if one.tag and name in frame]
-    names = [name for name, one in known.items() if name in frame and not one.tag and turns(one, aliases)]
-    if not names:
-        return frame
-    parts = [
-        _means(store.read(bucket, measurement, fields=names, start=first, end=last), tags, names, every)
-        for first, last in _pieces(pd.DatetimeIndex(frame.index), every, start, end)
-    ]
-    means = pd.concat(parts).reindex(_keys(frame, tags, pd.DatetimeIndex(frame.index)))
-    return frame.assign(**{name: means[name].to_numpy() for name in names})
+    measured = {name: one for name, one in known.items() if name in frame and not one.tag}
+    if totals := [name for name, one in measured.items() if agg is None and adds_up(one, aliases)]:
+        sums = store.read(bucket, measurement, fields=totals, start=start, end=end, every=every, agg="sum")
+        frame = _put(frame, sums.set_axis(_keys(sums, tags, pd.DatetimeIndex(sums.index))), tags, totals)
+    if turning := [name for name, one in measured.items() if turns(one, aliases)]:
+        pieces = _pieces(pd.DatetimeIndex(frame.index), every, start, end)
+        parts = [
+            _means(store.read(bucket, measurement, fields=turning, start=first, end=last), tags, turning, every)
+            for first, last in pieces
+        ]
+        frame = _put(frame, pd.concat(parts), tags, turning)
+    return frame
+
+
+def _put(frame: pd.DataFrame, found: pd.DataFrame, tags: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """The frame with other values in some columns; `found` has windows and tags as its index."""
+    values = found.reindex(_keys(frame, tags, pd.DatetimeIndex(frame.index)))
+    return frame.assign(**{name: values[name].to_numpy() for name in names})
 
 
 def _pieces(

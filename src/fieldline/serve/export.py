@@ -34,6 +34,7 @@ _FORMULA = r"[\s\0]*[=+\-@＝＋－＠]|[\t\r\n\0]"  # how a cell begins that a 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _FINER: tuple[tuple[Literal["us", "ns"], int], ...] = (("us", 10**9), ("ns", 10**3))
 _PARAMETERS = ("bucket", "measurement", "field", "start", "end", "format", "every", "agg")
+_AGG = f"{', '.join(AGGREGATES)}; without it means, and sums of totals such as rain"
 _FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A file; in CSV a text that a spreadsheet could take for a formula begins with an apostrophe.",
@@ -64,7 +65,7 @@ def router(context: Context) -> APIRouter:
         every: Annotated[
             str | None, Query(description="One row for each window of this width.", examples=["10m"])
         ] = None,
-        agg: Annotated[str | None, Query(description=", ".join(AGGREGATES), examples=["mean"])] = None,
+        agg: Annotated[str | None, Query(description=_AGG, examples=["mean"])] = None,
     ) -> Response:
         """Rows of a measurement, oldest first, to keep. Times are UTC; numbers keep all their digits."""
         strict(request, _PARAMETERS, ("field",))
@@ -97,9 +98,9 @@ class Wanted:
         self.start, self.end = start, end
         self.fields: list[str] = []
         self.every: pd.Timedelta | None = None
-        self.agg: Aggregate = "mean"
+        self.agg: Aggregate | None = None
 
-    def choose(self, fields: list[str] | None, every: pd.Timedelta | None, agg: Aggregate) -> None:
+    def choose(self, fields: list[str] | None, every: pd.Timedelta | None, agg: Aggregate | None) -> None:
         """Say which fields; None: all that can be had. Raises: HTTPException, when one can't."""
         known = self.store.fields(self.bucket, self.measurement)
         self.every, self.agg = every, agg
@@ -115,7 +116,9 @@ class Wanted:
         ]
         asked = [name for name in fields or able if not known[name].tag]
         if wrong := [name for name in asked if numbers and known[name].kind not in ("number", "integer")]:
-            raise HTTPException(422, f"field: {wrong[0]!a} is no number, so it has no {agg}; it has first, last, count")
+            raise HTTPException(
+                422, f"field: {wrong[0]!a} is no number, so it has no {agg or 'mean'}; it has first, last, count"
+            )
         if not asked:
             raise HTTPException(422, "field: found none to give, expected at least one that is not a tag")
         self.fields = asked
@@ -155,7 +158,7 @@ class Wanted:
         start: pd.Timestamp | None,
         end: pd.Timestamp | None,
         every: pd.Timedelta | None,
-        agg: Aggregate,
+        agg: Aggregate | None,
     ) -> pd.DataFrame:
         """Rows of a part of the range; the mean of a direction is that of vectors."""
         try:
@@ -185,8 +188,8 @@ def _refuse_words(form: str, every: str | None, agg: str | None) -> None:
         raise HTTPException(422, "agg: found no every, expected the width of the windows, such as every=10m")
 
 
-def _aggregate(word: str | None) -> Aggregate:
-    return next((agg for agg in AGGREGATES if agg == word), "mean")
+def _aggregate(word: str | None) -> Aggregate | None:
+    return next((agg for agg in AGGREGATES if agg == word), None)
 
 
 def _answer(wanted: Wanted, form: str, now: pd.Timestamp) -> Response:

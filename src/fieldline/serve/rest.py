@@ -14,6 +14,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from ..groups.windows import read_windows
 from ..ports import FLAG_ENDS
 from .asked import example, one_of, seconds
 from .context import Context
@@ -42,6 +43,7 @@ _SEEN = {"last_seen": "2026-06-25T10:50:00Z", "time_since_last_seen": 12.5, "sta
 _NODE = {"id": 1, "nodeId": "46m", "bucket": "field", "measurement": "tower", "PPFD": 601.2}
 _ISEMS = {"measurements": [{**_NODE, "timestamp": "2026-06-25T10:50:00Z"}]}
 
+_EVERY = "Instead of rows, means of so long: of vectors for directions, and sums for totals such as rain."
 Device = Annotated[str, Path(description="A value of the tag station, device_id, node or serial.", examples=["46m"])]
 Bucket = Annotated[str | None, Query(description="Only this bucket.", examples=["field"])]
 Measurement = Annotated[str | None, Query(description="Only this measurement.", examples=["tower"])]
@@ -123,7 +125,7 @@ def _devices(context: Context) -> APIRouter:
         request: Request,
         device_id: Device,
         duration: Annotated[str, Query(description="How far back.", examples=["5m"])] = "5m",
-        every: Annotated[str | None, Query(description="Means of so long instead of rows.", examples=["1s"])] = None,
+        every: Annotated[str | None, Query(description=_EVERY, examples=["1s"])] = None,
     ) -> Json:
         """The rows of one device from so long ago until now."""
         strict(request, ("duration", "every"))
@@ -258,7 +260,17 @@ def _rows(
         fields = [name for name in numbers if not name.endswith(FLAG_ENDS)]
         if not fields:
             return
-    frame = context.store.read(one.bucket, one.measurement, fields=fields, start=start, every=every)
+    if every is None:
+        frame = context.store.read(one.bucket, one.measurement, start=start)
+    else:
+        frame = read_windows(
+            context.store,
+            *(one.bucket, one.measurement),
+            every=every,
+            fields=fields,
+            start=start,
+            aliases=context.aliases,
+        )
     for row in _series_of(of_tags(frame, one.tags), one):
         yield iso(row.time), dict(row.fields)
 
