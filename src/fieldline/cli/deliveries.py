@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ..errors import Denied, Rejected
@@ -153,20 +153,38 @@ def delivered(home: Path) -> int:
         return -1
 
 
+def is_behind(memory: Memory, archive: Archive, today: date) -> bool:
+    """Whether the archive has rows that the ledger knows nothing of, although they were kept before it said so.
+
+    Either the run that kept them was killed in that moment, and then they are read again; or the end of the ledger is
+    lost (its log, `state.db-wal`, was deleted or cut off; an older copy was put in its place), and they may be nowhere
+    else: the logger's file may be a new one by now.
+    """
+    return archive.newest_lately(today) > int(memory.note("archived") or -1)
+
+
 def rebuild(work: Opened, archive: Archive, outcome: Outcome) -> None:
-    """After the loss of the ledger: put the archive's rows that were not delivered back into the outbox."""
+    """After the loss of the ledger, or of its end: put the archive's rows that it does not know into the outbox.
+
+    What an older ledger still has waiting goes before them, so that the last value of each point is the one that stays;
+    for that reason it is asked what it knew, and not what is delivered by now.
+    """
     import functools
 
     from ..manager import pump
     from .replay import replay
 
-    after = delivered(work.settings.home)
-    if archive.newest() <= after:
+    known, newest = None if work.memory.fresh else work.memory.note("archived"), archive.newest()
+    after = delivered(work.settings.home) if known is None else int(known)
+    if newest <= after:
         return
     judge = functools.cache(lambda: checker(work.settings, work.project, work.store))
     source = replay(archive, work.settings, work.project, work.store, judge, outcome.notes, after=after)
     pump(source, work.store, work.memory.ledger.together)
     rows = sum(source.rows.values())
-    outcome.notes.append(f"the state was lost: {rows:,} rows of the raw archive are sent, perhaps again")
-    log.warning("%s", outcome.notes[-1])
-    work.memory.keep_notes(rebuilt=datetime.now(UTC).isoformat(timespec="seconds"))
+    lost = "the state was lost" if known is None else "the end of the state was lost, or a run was cut off"
+    if rows:
+        outcome.notes.append(f"{lost}: {rows:,} rows of the raw archive are sent, perhaps again")
+        log.warning("%s", outcome.notes[-1])
+    rebuilt = datetime.now(UTC).isoformat(timespec="seconds")
+    work.memory.keep_notes(archived=str(newest), rebuilt=rebuilt)  # numbers go on behind it

@@ -30,7 +30,7 @@ from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, USAGE, drivers
 from .configured import checker, load_settings, locked
-from .deliveries import Opened, deliver, rebuild
+from .deliveries import Opened, deliver, is_behind, rebuild
 from .report import as_row, report
 from .show import span
 from .stores import ballast, destination, open_outbox, open_store, store_path, with_flags_apart
@@ -169,14 +169,17 @@ class Work:
         return Opened(self.settings, self.options.project, self.memory, self.store, self.outbox)
 
     def _rebuild(self) -> list[Outcome]:
-        """Where the state was lost: what was read and not delivered comes from the archive."""
-        if not self.memory.fresh or self.options.dry_run:
+        """Where the state or its end was lost: what was read and not delivered comes from the archive."""
+        if self.options.dry_run or not (self.memory.fresh or self._is_behind()):
             return []
         steps = [lambda outcome: rebuild(self._opened(), self.archive, outcome)] if self.outbox is not None else []
         outcomes = run([("archive", steps)])
         if all(outcome.ok for outcome in outcomes):  # else, and when it is killed, the next run begins it again
             self.memory.ledger.begun()
         return [one for one in outcomes if one.notes or not one.ok]
+
+    def _is_behind(self) -> bool:
+        return self.outbox is not None and is_behind(self.memory, self.archive, datetime.now(UTC).date())
 
     def _prune(self, _: Outcome) -> None:
         """Delete what the archive need not keep any more, once a day; never what was not delivered yet."""

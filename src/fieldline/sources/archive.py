@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _PAUSES = (0.1, 0.2, 0.4)  # [s] another program (a backup, a virus scanner) holds a file for moments only
 _SUFFIX = ".dat.gz"
+_DATED = re.compile(r"\d{4}-\d\d-\d\d" + re.escape(_SUFFIX))
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d")  # names of devices on Windows, in every folder
 
 
@@ -128,6 +129,25 @@ class Archive:
         """
         return max((_newest(path) for _, path in self._files()), default=-1)
 
+    def newest_lately(self, today: dt.date) -> int:
+        """As `newest`, of the files alone that were added to last; one or two of each table, however many there are.
+
+        These are the file of the newest day and that of the newest up to `today`: a clock that was ahead once has left
+        a file of a day to come, which is not added to any more.
+
+        Raises: Unreachable, when a file can't be opened now.
+        """
+        return max((_newest(path) for path in self._lately(today)), default=-1)
+
+    def _lately(self, today: dt.date) -> Iterator[Path]:
+        stations = _entries(self._folder) if self._folder is not None else []
+        for table in (
+            table for station in stations if station.is_dir() for table in _entries(station) if table.is_dir()
+        ):
+            names = [one.name for one in _entries(table) if _DATED.fullmatch(one.name)]
+            till = max((name for name in names if name[:10] <= today.isoformat()), default=None)
+            yield from (Path(table, name) for name in {max(names, default=None), till} if name)
+
     def prune(self, today: dt.date, keep_days: int | None, megabytes: int | None) -> list[tuple[Path, int]]:
         """Delete whole files, the oldest days first, never of `today` or later; return each and its size in bytes.
 
@@ -169,6 +189,15 @@ def safe_name(name: str) -> str:
         return name
     sum_ = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return re.sub(r"[^A-Za-z0-9_-]+|^-|^$", "_", name)[:40] + "~" + sum_
+
+
+def _entries(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    """What is in a folder, if it is there; with less work than pathlib's, since every run looks."""
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except FileNotFoundError:
+        return []
 
 
 def _day(path: Path) -> dt.date | None:
