@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -244,6 +245,31 @@ def test_what_is_written_is_what_arrives(heads, fields, repeats):
             for name, value in fields.items():
                 came = row[name]
                 assert came == value or (isinstance(value, float) and math.isclose(came, value, rel_tol=0))
+
+
+ALIKE = [
+    "m,t=a x=1.5,n=2i,b=t 7",
+    "m,t=a x=-1e3,n=-2i,b=F",
+    "  m x=.5,n=3i,b=true 8 ",
+    "\tm,t=b x=1,n=4i,b=f 9\r",
+    "m x=1 3",
+]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(ALIKE), min_size=1, max_size=8))
+def test_lines_that_are_alike_are_read_as_when_each_is_read_alone(lines):
+    refusals = Refusals()
+    together = arrivals(lines_of("\n".join(lines).encode()), 1, 42, lambda name: {}, refusals)
+    assert [one.measurement for one in together] == ["m"]
+    assert not refusals.words
+    for place, line in enumerate(lines):
+        (alone,) = arrivals(lines_of(line.encode()), 1, 42, lambda name: {}, refusals)
+        row, (only,) = together[0].frame.iloc[place], alone.frame.itertuples()
+        assert {name: value for name, value in row.items() if not pd.isna(value) and value != ""} == {
+            name: value for name, value in only._asdict().items() if name != "Index"
+        }
+        assert together[0].frame.index[place] == only.Index
 
 
 @settings(deadline=None, max_examples=300)
