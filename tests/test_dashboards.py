@@ -24,8 +24,10 @@ from fieldline.groups import MOST, Known
 from fieldline.ports import Field
 from fieldline.settings import Settings
 from fieldline.settings.model import Alerts, Grafana
+from grafana_queries import questions
 from grafana_schemas import mistakes, needed, panels, rule_mistakes
 from grafana_transformations import shown, transformed
+from influxql_cases import real
 from test_groups import HEIGHTS
 
 PROJECT = Path(__file__).parents[1]
@@ -173,9 +175,12 @@ def test_grafanas_own_models_lose_nothing_of_a_dashboard():
 def test_uids_stay_short_and_apart(made):
     assert all(re.fullmatch(r"[a-z0-9_-]{1,40}", one) for one in made)
     assert "id" not in next(iter(made.values()))
-    assert {"fieldline-umbs-overview", "fieldline-umbs-temperature", "fieldline-umbs-public", "fieldline-runs"} <= set(
-        made
-    )
+    assert {
+        "fieldline-umbs-overview",
+        "fieldline-umbs-temperature",
+        "fieldline-umbs-public",
+        "fieldline-field-runs",
+    } <= set(made)
     assert len({one["title"] for one in made.values()}) == len(made)
 
 
@@ -622,12 +627,42 @@ def test_the_file_for_provisioning_holds_the_same_rules(rules):
     assert not re.search(r"(?<!\$)\$(?!\$)", plain), "Grafana would take it for a name in its environment"
 
 
+def test_a_dollar_sign_in_a_name_is_one_in_files_for_provisioning(tables):
+    """Grafana takes what follows a single one for a name in its environment: only the token is one."""
+    site = Site(joined(promised(tables)), tables, grafana=Grafana(folder="Für $HOME", store_url="http://x/$a"))
+    made = files(site)
+    folder = yaml.safe_load(made["provisioning/dashboards/fieldline.yaml"])["providers"][0]["folder"]
+    sources_ = yaml.safe_load(made["provisioning/datasources/fieldline.yaml"])["datasources"]
+    assert folder == "Für $$HOME"
+    assert {one["url"] for one in sources_} == {"http://x/$$a"}
+    assert {one["secureJsonData"]["httpHeaderValue1"] for one in sources_} == {"Token $FIELDLINE_TOKEN"}
+
+
+def test_a_station_with_quotes_in_its_name_is_asked_for(influxd):
+    """Grafana puts a backslash before each single quote of a value and a quote at both ends."""
+    name = """b"c's"""
+    fields = {"Temp_2m": Field("Temp_2m", "number", "degC"), "station": Field("station", "text", tag=True)}
+    site = Site((Known("field", "met", name, fields),))
+    influxd.query('CREATE DATABASE "quoted"')
+    influxd.write("quoted", f"met,station={name} Temp_2m=1 1719800000000000000")
+    try:
+        for one in dashboards(site):
+            for panel, _, _, question in questions(one, 1_719_800_000_500):
+                if panel["title"] == "Air temperature":
+                    (answer,) = real(influxd, "quoted", [question])
+                    assert answer[0]["values"], question
+    finally:
+        influxd.query('DROP DATABASE "quoted"')
+
+
 def test_data_sources_speak_influxql_and_keep_the_token_secret(tower):
     for one in sources.data_sources(tower, "http://127.0.0.1:1", "abc"):
         assert one["jsonData"]["version"] == "InfluxQL" and one["jsonData"]["dbName"] in tower.names
         assert one["secureJsonData"] == {"httpHeaderValue1": "Token abc"}
         assert "abc" not in json.dumps({key: value for key, value in one.items() if key != "secureJsonData"})
     assert "secureJsonData" not in sources.data_sources(tower, token="")[0]
+    login = sources.data_sources(tower, token="name:pass:word")[0]
+    assert (login["user"], login["secureJsonData"]) == ("name", {"password": "pass:word"})
 
 
 def test_every_data_source_that_a_public_copy_names_is_made(tower, made):
@@ -655,7 +690,7 @@ def test_a_station_alone_can_be_exported(tmp_path, capsys):
     assert main(argv=[*words, "46m"], project=PROJECT) == 0
     names = {path.stem for path in (tmp_path / "dashboards").iterdir()}
     assert names == {"fieldline-46m-overview", "fieldline-46m-radiation", "fieldline-46m-par", "fieldline-46m-quality",
-                     "fieldline-46m-public", "fieldline-runs"}  # fmt: skip
+                     "fieldline-46m-public", "fieldline-field-runs"}  # fmt: skip
     assert main(argv=[*words, "47m"], project=PROJECT) == 2
     assert "one of: 46m, umbs" in capsys.readouterr().err
 

@@ -34,12 +34,13 @@ UNITS = {"Temp_2m": "degC", "Temp_10m": "degC", "RH_2m": "%", "BattV": "V"}
 STATIONS = ("Große Wiese – Süd", "umbs")
 
 
-def site(units=UNITS, stations=STATIONS, **grafana):
+def site(units=UNITS, stations=STATIONS, bucket="field", **grafana):
     """Two stations with a table each; one has a name that no URL can hold as it is."""
     fields = {name: Field(name, "number", unit) for name, unit in units.items()}
     fields |= {f"{name}_qc": Field(f"{name}_qc", "integer") for name in units}
-    known = [Known("field", "met", one, {"station": Field("station", "text", tag=True), **fields}) for one in stations]
-    return Site(joined(known), grafana=Wanted(**{"folder": "Wälder & Wiesen", "email": "tower@example.org", **grafana}))
+    known = [Known(bucket, "met", one, {"station": Field("station", "text", tag=True), **fields}) for one in stations]
+    wanted = Wanted(**{"folder": "Wälder & Wiesen", "email": "tower@example.org", **grafana})
+    return Site(joined(known), runs=bucket, grafana=wanted)
 
 
 def sent(server, one=None, *, token=KEY, stations=None, **way):
@@ -237,6 +238,65 @@ def test_a_folder_that_a_person_called_so_is_used(server):
     assert states(sent(server)) == {SAME}
 
 
+# two installations in one Grafana
+
+
+def everything(server):
+    """All that a Grafana keeps."""
+    kept = (server.folders, server.sources, server.dashboards, server.rules, server.points, server.secrets)
+    return copy.deepcopy(kept)
+
+
+def test_two_installations_with_other_buckets_and_stations_do_not_touch_each_other(server):
+    north, south = site(stations=("north",), bucket="n"), site(stations=("south",), bucket="s", email="s@example.org")
+    for one in (north, south):
+        assert states(sent(server, one)) <= {NEW, SAME}
+    before = everything(server)
+    assert {one["settings"]["addresses"] for one in server.points.values()} == {"tower@example.org", "s@example.org"}
+    for one in (north, south, north):
+        assert states(sent(server, one)) == {SAME}
+    assert everything(server) == before
+    less = site(stations=("south",), bucket="s", email="s@example.org", alerts=Alerts(battery_volts=0, failed_runs=0))
+    assert len(told(sent(server, less), GONE)) == 2
+    assert states(sent(server, north)) == {SAME}
+
+
+def test_a_station_of_another_installation_with_the_same_name_is_left_alone_and_told(server):
+    sent(server, site(stations=("CR1000X",), bucket="ridge"))
+    before = copy.deepcopy(server.rules)
+    steps = sent(server, site(stations=("CR1000X",), bucket="valley"))
+    assert states(steps) == {NEW, SAME, KEPT}
+    kept = [one for one in steps if one.state == KEPT]
+    assert {one.kind for one in kept} == {"dashboard", "alert rule"}
+    assert all("another installation" in one.lines[0] and "grafana.source" in one.lines[0] for one in kept)
+    assert before.items() <= server.rules.items()
+    client = Client(server.url, TOKEN)
+    found = {one.state for one in sharing.listed(client, dashboards(site(stations=("CR1000X",), bucket="valley")))}
+    client.close()
+    assert found == {"of another installation", "current", "not made here"}
+    steps = sent(server, site(stations=("CR1000X",), bucket="valley"), overwrite=True)
+    assert len(told(steps, UPDATED)) >= len(kept)
+
+
+def test_a_name_of_its_own_keeps_an_installation_apart_whatever_else_is_equal(server):
+    one, other = site(), site(source="valley", folder="Valley", store_url="https://valley.example.org")
+    sent(server, one)
+    before = everything(server)
+    assert states(sent(server, other)) == {NEW}
+    assert all(
+        set(old.items()) <= set(new.items())
+        for old, new in zip(map(frozen, before), map(frozen, everything(server)), strict=True)
+    )
+    for each in (one, other):
+        assert states(sent(server, each)) == {SAME}
+    assert all(uid.startswith("fieldline-") for uid in server.dashboards)
+
+
+def frozen(kept):
+    """Something kept, to be compared piece by piece."""
+    return {key: json.dumps(value, sort_keys=True) for key, value in kept.items()}
+
+
 # what changes
 
 
@@ -244,18 +304,18 @@ def test_only_what_differs_is_written(full):
     before = full.versions()
     steps = sent(full, site({**UNITS, "Temp_30m": "degC"}))
     assert TITLE in told(steps, UPDATED)
-    assert "fieldline: runs" not in told(steps, UPDATED)
+    assert "fieldline field: runs" not in told(steps, UPDATED)
     after = full.versions()
     changed = {uid for uid in after if after[uid] != before.get(uid)}
     assert UID in changed
-    assert "fieldline-runs" not in changed
+    assert "fieldline-field-runs" not in changed
     assert states(sent(full, site({**UNITS, "Temp_30m": "degC"}))) == {SAME}
 
 
 def test_one_station_leaves_the_other_alone(server):
     steps = sent(server, stations=("umbs",))
     assert states(steps) == {NEW}
-    assert all(uid.startswith(("fieldline-umbs-", "fieldline-runs")) for uid in server.dashboards)
+    assert all(uid.startswith(("fieldline-umbs-", "fieldline-field-runs")) for uid in server.dashboards)
     assert {one["labels"]["station"] for one in server.rules.values()} == {"umbs", "runs"}
 
 
@@ -362,6 +422,23 @@ def test_a_new_token_is_sent_when_the_old_one_is_not_taken_any_more(full):
     steps = sent(full, token="newer")
     assert states(steps) == {SAME, UPDATED}
     assert {one["httpHeaderValue1"] for one in full.secrets.values()} == {"Token newer"}
+
+
+def test_a_name_and_password_of_influxdb_1_are_a_login_since_it_knows_no_tokens_before_1_8(full):
+    login = "tower:pass:word"
+    steps = sent(full, token=login)
+    assert {one.kind for one in steps if one.state == UPDATED} == {"data source"}
+    for uid, one in full.sources.items():
+        assert (one["user"], full.secrets[uid]["password"]) == ("tower", "pass:word")
+        assert "httpHeaderName1" not in one["jsonData"]
+        assert "pass:word" not in json.dumps(one)
+    assert states(sent(full, token=login)) == {SAME}
+    elsewhere = site(store_url="https://store.example.org")
+    assert states(sent(full, elsewhere, token="")) == {SAME, UPDATED}
+    assert {one["user"] for one in full.sources.values()} == {"tower"}
+    assert states(sent(full, elsewhere, token=login)) == {SAME}
+    assert states(sent(full, elsewhere)) == {SAME, UPDATED}  # a token again
+    assert {one["user"] for one in full.sources.values()} == {""}
 
 
 def test_a_store_that_does_not_answer_grafana_is_told(server):
@@ -638,7 +715,7 @@ def test_the_list_tells_how_each_stands(full, client):
     assert found["fieldline-umbs-overview"].state == "missing"
     assert found["fieldline-umbs-power"].state == "from a file or Git"
     assert (found["fieldline-umbs-public"].state, found["fieldline-umbs-public"].link) == ("current", link)
-    assert found["fieldline-runs"].state == "outdated"
+    assert found["fieldline-field-runs"].state == "outdated"
     others = [one for one in found.values() if one.title.startswith("Große")]
     assert {one.state for one in others} == {"not made here"}
 

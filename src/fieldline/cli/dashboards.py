@@ -27,6 +27,7 @@ from .configured import load_settings
 from .stores import open_store
 
 _RUNS = "runs"
+_GIT_SYNC = 20  # dashboards and folders; Grafana's page "Usage and performance limitations" of Git Sync, 2026
 _LOOKS = ("2h", "4D", "60D")  # how far back rows are looked at for the interval of a table
 
 
@@ -53,6 +54,12 @@ def export(options: argparse.Namespace) -> int:
     for path in gone:
         path.unlink()
     print(f"{len(made)} files in {folder}" + (f", {len(gone)} that are no longer made were deleted" if gone else ""))
+    count = sum(name.startswith("dashboards/") for name in made)
+    if count > _GIT_SYNC:
+        print(
+            f"{count} dashboards: Git Sync in Grafana Cloud's free plan takes {_GIT_SYNC} at most. "
+            "There, push them instead, or export one --station"
+        )
     print("let Grafana read them as docs/grafana.md says, or send all to it: fieldline dashboards push")
     return DONE
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..dashboards import dashboards, sharing
+from ..dashboards import PUBLIC, Site, dashboards, sharing
 from ..dashboards.grafana_api import Grafana
 from ..dashboards.push import push
 from ..dashboards.site import title_of
@@ -41,7 +41,7 @@ def send(options: argparse.Namespace) -> int:
             before = step.lines or before
         print(_sum(states, grafana, options.dry_run))
         if options.share and not options.dry_run:
-            states.update(_shared(grafana, stations or site.stations))
+            states.update(_shared(grafana, site, stations or site.stations))
     return FAILED if states[REFUSED] else ATTENTION if states[KEPT] or states[SILENT] else DONE
 
 
@@ -121,13 +121,13 @@ def _sum(states: Counter[str], grafana: Grafana, dry: bool) -> str:
     return f"{text}; nothing was written" if dry or not (states.keys() & {NEW, UPDATED, "deleted"}) else text
 
 
-def _shared(grafana: Grafana, stations: tuple[str, ...]) -> Iterator[str]:
+def _shared(grafana: Grafana, site: Site, stations: tuple[str, ...]) -> Iterator[str]:
     """Share the public copy of each station; the state of each that was refused."""
     from ..dashboards.grafana_api import Away, Refused
 
     for station in map(title_of, stations):
         try:
-            print(f"{station}: {sharing.share(grafana, station)}")
+            print(f"{station}: {sharing.share(grafana, site.uid(station, PUBLIC))}")
         except Away:
             raise
         except (Refused, UsageError) as error:

@@ -22,14 +22,13 @@ from . import overview as first
 from . import pictures, states
 from .frame import SCHEMA, Json, Tile, arranged
 from .lines import lines
-from .names import uid, variable, zone
+from .names import variable, zone
 from .queries import HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL, STATION, Look, name, select
 from .runs import runs
-from .site import Row, Site, joined, promised, tag_of, title_of
+from .site import TAG, Row, Site, joined, promised, tag_of, title_of
 
-__all__ = ["Site", "dashboards", "joined", "promised", "text"]
+__all__ = ["PUBLIC", "Site", "dashboards", "joined", "promised", "text"]
 
-TAG = "fieldline"
 PUBLIC = "public"
 RUNS = "runs"
 _PUBLIC_LINES = 2  # panels of each group in the public copy
@@ -61,7 +60,7 @@ def dashboards(site: Site, stations: tuple[str, ...] | None = None) -> list[Json
     found = [one for station in stations or site.stations for one in _of_station(site, station)]
     look = Look(site, "")
     about = "What the runs of fieldline read, wrote, flagged and delivered, and what failed."
-    found.append(_dashboard(look, RUNS, "fieldline: runs", about, runs(look), "now-7d", ()))
+    found.append(_dashboard(look, RUNS, f"{site.of_runs}: runs", about, runs(look), "now-7d", ()))
     return found
 
 
@@ -74,7 +73,7 @@ def _of_station(site: Site, station: str) -> Iterator[Json]:
     layout, look = site.of(station), Look(site, station)
     if not layout.tables:
         return
-    name = title_of(station)
+    name = site.called(station)
     everything = [one for table in layout.tables for one in table.fields]
     about = f"How {name} is doing: age of the records, rows that came, battery, runs, and the main quantities."
     yield _dashboard(look, "overview", f"{name}: overview", about, first.overview(layout, look), "now-24h", everything)
@@ -110,8 +109,9 @@ def _public(site: Site, station: str, layout: Layout) -> Json:
         tiles += [
             tile for one in group.panels if one.kind == "depth" for tile in pictures.depth(one, look, group.title)
         ][:1]
-    about = f"The main quantities of {title_of(station)}, for everybody. Values that failed a check are left out."
-    found = _dashboard(look, PUBLIC, f"{title_of(station)}: public", about, tiles, "now-24h", ())
+    name = site.called(station)
+    about = f"The main quantities of {name}, for everybody. Values that failed a check are left out."
+    found = _dashboard(look, PUBLIC, f"{name}: public", about, tiles, "now-24h", ())
     return {**found, "tags": [*found["tags"], PUBLIC], "links": []}
 
 
@@ -122,7 +122,7 @@ def _dashboard(
     panels = arranged(tiles)
     station = () if part == RUNS else (tag_of(look.station),)
     return {
-        "uid": uid(TAG, *((RUNS,) if part == RUNS else (title_of(look.station), part))),
+        "uid": look.site.uid(look.site.bucket(look.site.runs) if part == RUNS else title_of(look.station), part),
         "title": title,
         "description": about,
         "tags": [TAG, *station],
@@ -234,7 +234,7 @@ def _source(site: Site, bucket: str) -> Json:
         "label": f"Data: {bucket}",
         "query": "influxdb",
         "regex": f"/(^|\\s){re.escape(bucket)}$/",
-        "current": {"selected": False, "text": f"{site.grafana.source} {bucket}", "value": site.server_source(bucket)},
+        "current": {"selected": False, "text": site.title(bucket), "value": site.server_source(bucket)},
         "hide": 0,
         "includeAll": False,
         "multi": False,

@@ -17,12 +17,12 @@ from .queries import Look, name, select, target, width
 from .site import Row, Site, title_of
 
 GROUP_SECONDS = 60
+RUNS = "runs"  # the station of rules about the program itself
 _PENDING = "5m"  # how long something must be so before anybody is told
 _HOUR = 3600
 _FAILED_SPAN = 6 * _HOUR
 _BATTERY_SPAN = _HOUR
 _FEWEST = 10  # values that a stuck sensor must have sent
-CONTACT = "fieldline"
 
 
 def folder(site: Site) -> tuple[str, str]:
@@ -59,7 +59,8 @@ def contact_points(site: Site) -> list[Json]:
     if not site.grafana.email:
         return []
     settings = {"addresses": site.grafana.email, "singleEmail": True}
-    return [{"uid": CONTACT, "name": CONTACT, "type": "email", "settings": settings, "disableResolveMessage": False}]
+    own = {"uid": site.source(site.runs), "name": site.of_runs}
+    return [{**own, "type": "email", "settings": settings, "disableResolveMessage": False}]
 
 
 def _silent(look: Look, rows: Iterable[Row]) -> Iterator[Json]:
@@ -159,26 +160,30 @@ def _of_runs(look: Look) -> Iterator[Json]:
 def _rule(
     look: Look, kind: str, what: str, title: str, asked: Sequence[Json], text: str, more: str, silent: str = "OK"
 ) -> Json:
-    """A rule. silent: what it is while nothing answers."""
-    site = look.site
-    station = title_of(look.station) if look.station or what else "runs"
+    """A rule. what: '' for one of the program itself. silent: what it is while nothing answers."""
+    site, station = look.site, title_of(look.station) if what else RUNS
+    bucket = site.bucket(site.runs)
+    labels = {"source": site.grafana.source, "station": station, "kind": kind}
     found: Json = {
-        "uid": uid("fieldline", station, kind, *filter(None, [what])),
-        "title": f"{station} {title}" if what else title,
+        "uid": site.uid(station, kind, what) if what else site.uid(bucket, RUNS, kind),
+        "title": f"{site.called(look.station)} {title}" if what else f"{site.of_runs}: {title}",
         "orgID": 1,
         "folderUID": folder(site)[0],
-        "ruleGroup": f"fieldline {station}",
+        "ruleGroup": f"{site.grafana.source} {station}" if what else f"{site.of_runs} {RUNS}",
         "condition": asked[-1]["refId"],
         "data": list(asked),
         "for": _PENDING,
         "noDataState": silent,
         "execErrState": "Error",
         "isPaused": False,
-        "labels": {"source": "fieldline", "station": station, "kind": kind},
-        "annotations": {"summary": f"{station}: {text}" if what else text, "description": more},
+        "labels": labels if what else {**labels, "bucket": bucket},
+        "annotations": {
+            "summary": f"{site.called(look.station) if what else site.of_runs}: {text}",
+            "description": more,
+        },
     }
     if site.grafana.email:
-        found["notification_settings"] = {"receiver": CONTACT}
+        found["notification_settings"] = {"receiver": site.of_runs}
     return found
 
 

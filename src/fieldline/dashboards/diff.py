@@ -15,6 +15,7 @@ from .frame import Json
 
 _ADDED = ("id", "version")  # by Grafana, in every dashboard
 _UPDATED = (*_ADDED, "schemaVersion")  # it brings dashboards up to date when it gives them back
+_SAVED_WITH = "pluginVersion"  # of a panel: that of the Grafana on whose page it was saved
 _LONGEST = 100  # characters of a value
 _AROUND = 24  # characters beside what differs
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -36,7 +37,7 @@ def differences(stored: object, made: object, path: str = "") -> Iterator[tuple[
     """(path, stored, made) for everything in `made` that is not so in `stored`."""
     if isinstance(made, Mapping) and isinstance(stored, Mapping):
         for key, value in made.items():
-            if path or key not in _UPDATED:
+            if key != _SAVED_WITH and (path or key not in _UPDATED):
                 yield from differences(stored.get(key), value, f"{path}.{key}" if path else str(key))
     elif _is_list(made) and _is_list(stored) and len(made) == len(stored):  # type: ignore[arg-type]
         for at, (one, other) in enumerate(zip(stored, made, strict=True)):  # type: ignore[call-overload]

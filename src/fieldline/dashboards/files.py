@@ -19,7 +19,7 @@ _MADE = "Made by `fieldline dashboards export`, which overwrites it: change conf
 _SOURCES = """
 One data source a bucket. Grafana replaces $FIELDLINE_TOKEN by what its environment holds: a token of InfluxDB 2 or 3,
 or a key that `fieldline keys add grafana --read '*'` printed.
-InfluxDB 1.x: replace httpHeaderName1 and secureJsonData by `user: NAME` and `secureJsonData: {password: $PASSWORD}`.
+InfluxDB 1 before 1.8 knows no tokens: replace httpHeaderName1 and secureJsonData by `user: NAME` and `secureJsonData: {password: $PASSWORD}`.
 InfluxDB 2 and Cloud need a DBRP mapping for each bucket; `new-db.py` makes it."""
 _DASHBOARDS = """
 The dashboards lie in the folder `path`; put another one there if Grafana finds them elsewhere."""
@@ -33,11 +33,11 @@ def files(site: Site, stations: tuple[str, ...] | None = None) -> dict[str, str]
     found["provisioning/datasources/fieldline.yaml"] = dump(
         {
             "apiVersion": 1,
-            "datasources": [{**one, "editable": False} for one in sources.data_sources(site)],
+            "datasources": [_source(one) for one in sources.data_sources(site)],
         },
         _MADE + _SOURCES,
     )
-    found["provisioning/dashboards/fieldline.yaml"] = dump(_provider(site), _MADE + _DASHBOARDS)
+    found["provisioning/dashboards/fieldline.yaml"] = dump(_literal(_provider(site)), _MADE + _DASHBOARDS)
     found["provisioning/alerting/fieldline.yaml"] = dump(_literal(_alerting(site)), _MADE + _ALERTS)
     return dict(sorted(found.items()))
 
@@ -45,7 +45,7 @@ def files(site: Site, stations: tuple[str, ...] | None = None) -> dict[str, str]
 def _provider(site: Site) -> dict[str, object]:
     uid, title = alerts.folder(site)
     provider = {
-        "name": "fieldline",
+        "name": site.grafana.source,
         "orgId": 1,
         "folder": title,
         "folderUid": uid,
@@ -65,6 +65,12 @@ def _alerting(site: Site) -> dict[str, object]:
         for one in alerts.contact_points(site)
     ]
     return found | ({"contactPoints": points} if points else {})
+
+
+def _source(one: Mapping[str, object]) -> dict[str, object]:
+    """A data source in a file: its token is a name in Grafana's environment, and nothing else is one."""
+    plain = {key: _literal(value) for key, value in one.items() if key != "secureJsonData"}
+    return {**plain, "secureJsonData": one["secureJsonData"], "editable": False}
 
 
 def _literal(value: object) -> object:

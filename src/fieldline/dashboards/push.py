@@ -25,9 +25,11 @@ from .grafana_api import Away, Refused
 from .push_alerts import push_alerts
 from .push_sources import push_source
 from .site import Site
-from .steps import BY_HAND, ELSEWHERE, KEPT, NEW, REFUSED, SAME, UPDATED, Plan, Step, Way
+from .steps import BY_HAND, ELSEWHERE, KEPT, NEW, OTHERS, REFUSED, SAME, UPDATED, Plan, Step, Way
 from .stored import BY_HAND as HAND
-from .stored import CURRENT, PROVISIONED, note, stored
+from .stored import CURRENT, FOREIGN, PROVISIONED, note, stored
+
+_LEFT = {HAND: BY_HAND, FOREIGN: OTHERS}  # states that --overwrite alone changes, and why
 
 
 def push(way: Way, site: Site, token: str = "", stations: tuple[str, ...] | None = None) -> Iterator[Step]:
@@ -80,8 +82,8 @@ def _dashboard(way: Way, made: Json, folder: str) -> Plan:
     found = tuple(changes(there.json, made)) if there.state != CURRENT else ()
     if there.state == PROVISIONED:
         return Plan(Step("dashboard", title, KEPT, (ELSEWHERE, *found)) if found else Step("dashboard", title, SAME))
-    if there.state == HAND and not way.overwrite:
-        return Plan(Step("dashboard", title, KEPT, (BY_HAND, *found)))
+    if there.state in _LEFT and not way.overwrite:
+        return Plan(Step("dashboard", title, KEPT, (_LEFT[there.state], *found)))
     moved = there.folder != folder
     if there.state == CURRENT and not (way.overwrite and moved):
         return Plan(Step("dashboard", title, SAME))

@@ -9,10 +9,10 @@ from . import alerts
 from .frame import Json
 from .grafana_api import Away, Refused
 from .site import Site, title_of
-from .steps import GONE, NEW, REFUSED, UPDATED, Plan, Step, Way, lines
+from .steps import GONE, KEPT, NEW, OTHERS, REFUSED, UPDATED, Plan, Step, Way, lines
+from .stored import apart
 
 _READ, _WRITE = "alert.provisioning:read", "alert.provisioning:write"
-_RUNS = "runs"
 _OWN = "fieldline-"
 
 
@@ -28,12 +28,12 @@ def push_alerts(way: Way, site: Site, stations: tuple[str, ...] | None, folder: 
         yield Step("alert rule", "all of them", REFUSED, (str(error),))
         return
     there = {one["uid"]: one for one in listed or []}
-    mine = {title_of(one) for one in (site.stations if stations is None else stations)} | {_RUNS}
+    mine = {title_of(one) for one in (site.stations if stations is None else stations)} | {alerts.RUNS}
     made = [{**one, "folderUID": folder} for one in alerts.rules(site) if one["labels"]["station"] in mine]
     for rule in made:
         yield way.do("alert rule", rule["title"], partial(_rule, way, rule, there.get(rule["uid"])))
     for rule in there.values():
-        if _is_stale(rule, {one["uid"] for one in made}, mine):
+        if rule["uid"] not in {one["uid"] for one in made} and _is_ours(rule, site, mine):
             yield way.do("alert rule", rule["title"], partial(_end, way, rule))
 
 
@@ -60,6 +60,8 @@ def _rule(way: Way, made: Json, there: Json | None) -> Plan:
     if there is None:
         create = partial(way.grafana.do, what, _WRITE, lambda api: api.alertingprovisioning.create_alertrule(made))
         return Plan(Step("alert rule", title, NEW), create)
+    if apart(_asked(there), _asked(made)) and not way.overwrite:
+        return Plan(Step("alert rule", title, KEPT, (OTHERS,)))
     compared = {"notification_settings": None, **made}  # a receiver that is not wanted any more is a difference too
     del compared["orgID"], compared["folderUID"]  # who moved the rule wants it there
     body = {**made, "folderUID": there.get("folderUID") or made["folderUID"]}
@@ -69,14 +71,22 @@ def _rule(way: Way, made: Json, there: Json | None) -> Plan:
     return way.provisioned(Step("alert rule", title, UPDATED, lines(there, compared)), there, update)
 
 
+def _asked(rule: Json) -> set[str]:
+    """The data sources that a rule asks."""
+    return {str(one.get("datasourceUid")) for one in rule.get("data") or []} - {"__expr__"}
+
+
 def _end(way: Way, rule: Json) -> Plan:
     what, uid = f"alert rule {rule['title']!r}", rule["uid"]
     delete = partial(way.grafana.find, what, _WRITE, lambda api: api.alertingprovisioning.delete_alertrule(uid))
     return Plan(Step("alert rule", rule["title"], GONE, ("it is not made any more",)), delete)
 
 
-def _is_stale(rule: Json, made: Collection[str], stations: Collection[str]) -> bool:
-    """Whether a push wrote a rule, for one of these stations, that is not made any more."""
+def _is_ours(rule: Json, site: Site, stations: Collection[str]) -> bool:
+    """Whether a push of this installation wrote a rule, for one of these stations."""
     labels = rule.get("labels") or {}
-    ours = str(rule["uid"]).startswith(_OWN) and labels.get("source") == "fieldline"
-    return ours and rule.get("provenance") == "api" and rule["uid"] not in made and labels.get("station") in stations
+    if not str(rule["uid"]).startswith(_OWN) or rule.get("provenance") != "api":
+        return False
+    if labels.get("source") != site.grafana.source or labels.get("station") not in stations:
+        return False
+    return "bucket" not in labels or labels["bucket"] == site.bucket(site.runs)

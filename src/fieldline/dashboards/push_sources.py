@@ -18,7 +18,7 @@ from .steps import BY_HAND, ELSEWHERE, KEPT, NEW, REFUSED, SAME, SILENT, UPDATED
 _KIND = "data source"
 _MARK = "fieldline"
 _WRITTEN = ("name", "type", "access", "url")  # whether it is the default is a person's business
-_HEADER, _SECRET = "httpHeaderName1", "httpHeaderValue1"
+_HEADER, _USER = "httpHeaderName1", "user"  # how it shows who it is, beside what is secret
 
 
 def push_source(way: Way, source: Json) -> Iterator[Step]:
@@ -63,9 +63,12 @@ def _plan(way: Way, source: Json) -> Plan:
 
 def _kept(made: Json, there: Json) -> Json:
     """What is written over a data source. With its version, Grafana refuses if somebody saved it meanwhile."""
+    body = {**made, "version": there.get("version"), "isDefault": there.get("isDefault", False)}
+    if "secureJsonData" in made:
+        return body
     header = (there.get("jsonData") or {}).get(_HEADER)
-    words = made["jsonData"] if _HEADER in made["jsonData"] or not header else {**made["jsonData"], _HEADER: header}
-    return {**made, "jsonData": words, "version": there.get("version"), "isDefault": there.get("isDefault", False)}
+    words = {**made["jsonData"], **({_HEADER: header} if header else {})}
+    return {**body, "jsonData": words, **({_USER: there[_USER]} if there.get(_USER) else {})}
 
 
 def _mark(source: Json) -> str:
@@ -75,8 +78,9 @@ def _mark(source: Json) -> str:
 
 
 def _differences(there: Json, made: Json) -> Iterator[str]:
-    yield from lines(there, {key: made[key] for key in (*_WRITTEN, "jsonData")})
-    if "secureJsonData" in made and not (there.get("secureJsonFields") or {}).get(_SECRET):
+    yield from lines(there, {key: made[key] for key in (*_WRITTEN, _USER, "jsonData") if key in made})
+    kept = there.get("secureJsonFields") or {}
+    if any(not kept.get(key) for key in made.get("secureJsonData", ())):
         yield "token: sent, since it has none"
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..errors import UsageError
-from . import PUBLIC, TAG
+from . import PUBLIC
 from .frame import Json
 from .grafana_api import Grafana, Refused
 from .names import slug
+from .site import TAG
 from .stored import stored
 
 MISSING, ELSE = "missing", "not made here"

@@ -14,6 +14,7 @@ from ..tables import DataTable
 from .names import slug, uid
 
 Row = tuple[str, str, str]  # bucket, measurement, station: one table of one station
+TAG = "fieldline"  # uids begin with it, and every dashboard carries it
 RECORD = "RECORD"
 NO_STATION = "site"
 
@@ -53,6 +54,25 @@ class Site:
     def names(self) -> tuple[str, ...]:
         """All buckets, as the server has them, sorted."""
         return tuple(sorted({self.bucket(one.bucket) for one in self.known} | {self.bucket(self.runs)}))
+
+    def uid(self, *words: str) -> str:
+        """A uid of this installation: its `grafana.source` keeps it apart from others that share a Grafana."""
+        own = self.grafana.source
+        return uid(TAG, *words) if own == TAG else uid(TAG, own, *words)
+
+    @property
+    def of_runs(self) -> str:
+        """What stands for the program itself, as a station stands for its rows: two never write to one bucket."""
+        return self.title(self.bucket(self.runs))
+
+    def called(self, station: str) -> str:
+        """A station in titles, with the name of the installation if it has one of its own."""
+        own = self.grafana.source
+        return title_of(station) if own == TAG else f"{own} {title_of(station)}"
+
+    def title(self, bucket: str) -> str:
+        """The name of the data source of a bucket as the server calls it."""
+        return f"{self.grafana.source} {bucket}"
 
     def of(self, station: str) -> Layout:
         """What one station shows."""

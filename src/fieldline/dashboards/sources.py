@@ -14,21 +14,25 @@ def data_sources(site: Site, url: str = "", token: str = TOKEN) -> list[Json]:
 
     Args:
         url: where Grafana finds the store; '': as configured.
-        token: of InfluxDB 2 or 3, or a key of `fieldline serve`; '': none is sent.
+        token: of InfluxDB 2 or 3, or a key of `fieldline serve`; `name:password` of InfluxDB 1, whose versions before
+            1.8 know no tokens, is sent as a login; '': none is sent.
     """
     found = []
     for bucket in site.names:
         settings: Json = {"dbName": bucket, "httpMode": "POST", "version": "InfluxQL", "timeInterval": "1s"}
         one: Json = {
             "uid": site.server_source(bucket),
-            "name": f"{site.grafana.source} {bucket}",
+            "name": site.title(bucket),
             "type": "influxdb",
             "access": "proxy",
             "url": url or site.grafana.store_url or ADDRESS,
             "isDefault": False,
             "jsonData": settings,
         }
-        if token:
+        user, _, password = token.partition(":")
+        if password:
+            one |= {"user": user, "secureJsonData": {"password": password}}
+        elif token:
             settings["httpHeaderName1"] = "Authorization"
             one["secureJsonData"] = {"httpHeaderValue1": f"Token {token}"}
         found.append(one)

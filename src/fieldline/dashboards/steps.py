@@ -13,6 +13,10 @@ NEW, UPDATED, SAME, GONE = "new", "updated", "same", "deleted"
 KEPT, REFUSED, SILENT = "kept", "refused", "silent"
 ELSEWHERE = "it comes from a file or from Git, and is changed there"
 BY_HAND = "it was changed in Grafana since, and stays so; --overwrite writes it anew"
+OTHERS = (
+    "another installation of fieldline sent it, for other buckets: give this one a name of its own (grafana.source); "
+    "--overwrite takes it over"
+)
 _SAVED_MEANWHILE = "version-mismatch"
 
 

@@ -5,6 +5,9 @@ wrote; whoever saves the dashboard after that makes a version with another note 
 byte for byte the one that `export` writes, nothing of ours is in it, and what Grafana adds, fills in or brings up to
 date is never taken for a change. Where a Grafana does not tell its notes, a dashboard that holds all that was made is
 taken for ours, any other one for a person's.
+
+One that a push wrote, but which asks none of the data sources that ours asks, is of another installation whose station
+has the same name.
 """
 
 from __future__ import annotations
@@ -19,13 +22,14 @@ from .frame import Json
 from .grafana_api import Grafana
 
 CURRENT, OUTDATED, BY_HAND, PROVISIONED = "current", "outdated", "changed by hand", "from a file or Git"
+FOREIGN = "of another installation"
 _NOTE = re.compile(r"fieldline \S+ \[([0-9a-f]{16})\]")
 _NEWEST = 5  # versions that are asked for
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A dashboard as Grafana has it. state: current, outdated, changed by hand, or from a file or Git."""
+    """A dashboard as Grafana has it. state: current, outdated, changed by hand, or of another origin."""
 
     json: Json
     state: str
@@ -46,13 +50,32 @@ def stored(grafana: Grafana, made: Json) -> Stored | None:
         state = PROVISIONED
     else:
         noted = _noted(grafana, what, made["uid"], version)
-        state = (CURRENT if noted == mark(made) else OUTDATED) if noted else _by_content(there, made)
+        state = _by_note(noted, there, made) if noted else _by_content(there, made)
     return Stored(there, state, version, str(meta.get("folderUid") or ""), str(meta.get("folderTitle") or ""))
 
 
 def note(made: Json) -> str:
     """The note of a version that a push writes."""
     return f"fieldline {__version__} [{mark(made)}]"
+
+
+def _by_note(noted: str, there: Json, made: Json) -> str:
+    if noted == mark(made):
+        return CURRENT
+    return FOREIGN if apart(_sources(there), _sources(made)) else OUTDATED
+
+
+def apart(one: set[str], other: set[str]) -> bool:
+    """Whether two things ask data sources, and none in common."""
+    return bool(one and other and not one & other)
+
+
+def _sources(dashboard: Json) -> set[str]:
+    """The uids of the data sources that a dashboard asks as it is opened."""
+    variables = (dashboard.get("templating") or {}).get("list") or []
+    chosen = {str(one["current"].get("value")) for one in variables if one.get("type") == "datasource"}
+    asked = [target.get("datasource") or {} for one in dashboard["panels"] for target in one.get("targets") or []]
+    return chosen | {one["uid"] for one in asked if one.get("type") == "influxdb" and "$" not in one["uid"]}
 
 
 def _by_content(there: Json, made: Json) -> str:
