@@ -19,7 +19,8 @@ _MADE = "Made by `fieldline dashboards export`, which overwrites it: change conf
 _SOURCES = """
 One data source a bucket. Grafana replaces $FIELDLINE_TOKEN by what its environment holds: a token of InfluxDB 2 or 3,
 or a key that `fieldline keys add grafana --read '*'` printed.
-InfluxDB 1 before 1.8 knows no tokens: replace httpHeaderName1 and secureJsonData by `user: NAME` and `secureJsonData: {password: $PASSWORD}`.
+InfluxDB 1 before 1.8 knows no tokens: write `user: NAME` and `secureJsonData: {password: $PASSWORD}` in the place of
+httpHeaderName1 and its value.
 InfluxDB 2 and Cloud need a DBRP mapping for each bucket; `new-db.py` makes it."""
 _DASHBOARDS = """
 The dashboards lie in the folder `path`; put another one there if Grafana finds them elsewhere."""
