@@ -378,6 +378,19 @@ def test_dashboards_of_a_station_lead_to_each_other(made):
     assert all(link["keepTime"] and link["includeVars"] and link["asDropdown"] for link in links)
 
 
+def test_panels_of_an_overview_lead_to_the_dashboards_that_show_more(made):
+    uids = set()
+    for one in panels(made["fieldline-umbs-overview"]):
+        for link in one.get("links", ()):
+            uid, _, choices = link["url"].removeprefix("/d/").partition("?")
+            uids.add(uid)
+            assert choices == "${__url_time_range}&${__all_variables}"
+    assert uids <= set(made)
+    assert {"fieldline-umbs-temperature", "fieldline-umbs-quality", "fieldline-umbs-power"} <= uids
+    assert "fieldline-field-runs" in uids
+    assert not any(one.get("links") for one in panels(made["fieldline-umbs-public"]))
+
+
 def test_flags_that_are_kept_apart_are_asked_there(tables):
     site = Site(joined(promised(tables)), tables, apart=True)
     found = {one["uid"]: one for one in dashboards(site)}

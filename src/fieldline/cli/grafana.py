@@ -125,9 +125,9 @@ def _shared(grafana: Grafana, site: Site, stations: tuple[str, ...]) -> Iterator
     """Share the public copy of each station; the state of each that was refused."""
     from ..dashboards.grafana_api import Away, Refused
 
-    for station in map(title_of, stations):
+    for station in stations:
         try:
-            print(f"{station}: {sharing.share(grafana, site.uid(station, PUBLIC))}")
+            print(f"{title_of(station)}: {sharing.share(grafana, site.part(station, PUBLIC))}")
         except Away:
             raise
         except (Refused, UsageError) as error:

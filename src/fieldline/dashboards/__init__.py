@@ -25,12 +25,11 @@ from .lines import lines
 from .names import variable, zone
 from .queries import HIDE_FAILED, HIDE_SUSPECT, SHOW_ALL, STATION, Look, name, select
 from .runs import runs
-from .site import TAG, Row, Site, joined, promised, tag_of, title_of
+from .site import RUNS, TAG, Row, Site, joined, promised, tag_of, title_of
 
 __all__ = ["PUBLIC", "Site", "dashboards", "joined", "promised", "text"]
 
 PUBLIC = "public"
-RUNS = "runs"
 _PUBLIC_LINES = 2  # panels of each group in the public copy
 _INNER = ("analyser", "power", "logger", "other", "quality")  # groups that are no business of everybody
 _MAINTENANCE = 1 << 16  # the bit of `_qcbits` that says that a person was at work
@@ -122,7 +121,7 @@ def _dashboard(
     panels = arranged(tiles)
     station = () if part == RUNS else (tag_of(look.station),)
     return {
-        "uid": look.site.uid(look.site.bucket(look.site.runs) if part == RUNS else title_of(look.station), part),
+        "uid": look.site.part(look.station, part),
         "title": title,
         "description": about,
         "tags": [TAG, *station],

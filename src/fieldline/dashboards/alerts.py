@@ -14,10 +14,9 @@ from . import overview as first
 from .frame import Json
 from .names import uid
 from .queries import Look, name, select, target, width
-from .site import Row, Site, title_of
+from .site import RUNS, Row, Site, title_of
 
 GROUP_SECONDS = 60
-RUNS = "runs"  # the station of rules about the program itself
 _PENDING = "5m"  # how long something must be so before anybody is told
 _HOUR = 3600
 _FAILED_SPAN = 6 * _HOUR

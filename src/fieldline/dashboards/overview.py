@@ -11,11 +11,10 @@ from ..groups import Layout, Shown
 from .frame import COLUMNS, FAIL, GOOD, SUSPECT, TOOLTIP, Json, Tile, fixed, mapping, panel, steps
 from .lines import lines
 from .queries import DAY, Look, name, select, target, width
-from .site import Row
+from .site import RUNS, Row
 from .units import unit
 
 NOW, MAIN = "Now", "At a glance"
-RUNS: str = "runs"
 _SHOWN = ("temperature", "wind", "gases", "radiation", "par", "soil_temperature", "soil_moisture", "fluxes")
 _LEAST_WINDOW = 3600  # [s] rows are counted over an hour, and over twelve intervals of a slower table
 _OLDEST = "30d"
@@ -38,14 +37,39 @@ def stat(title: str, words: str, targets: list[Json], *, graph: bool = False, fi
 
 
 def overview(layout: Layout, look: Look) -> list[Tile]:
-    """The tiles of a station's first dashboard."""
-    tiles = evenly([*_ages(layout, look), *_rows(layout, look), *_battery(layout, look), *now(look)])
+    """The tiles of a station's first dashboard; those that stand for more lead there."""
+    tiles = [
+        *_ages(layout, look),
+        *(leading(one, look, "Quality and completeness", "quality") for one in _rows(layout, look)),
+        *(leading(one, look, "Battery and power", "power") for one in _battery(layout, look)),
+        *(leading(one, look, "Runs", RUNS) for one in now(look)),
+    ]
+    tiles = evenly(tiles)
     for group in layout.groups:
         drawn = [one for one in group.panels if one.kind == "lines"]
         if group.id in _SHOWN and drawn:
-            tile = lines(drawn[0], look, MAIN)
-            tiles.append(Tile(tile.panel, 12, 8, MAIN))
+            tile = Tile(lines(drawn[0], look, MAIN).panel, 12, 8, MAIN)
+            tiles.append(leading(tile, look, group.title, group.id))
     return [*tiles, *_map(layout, look), _help(look)]
+
+
+def leading(tile: Tile, look: Look, title: str, part: str) -> Tile:
+    """A tile whose panel leads to another dashboard, with the same range and choices; not in a copy for everybody."""
+    if not look.variables:
+        return tile
+    link = {
+        "title": title,
+        "type": "link",
+        "url": f"/d/{look.site.part(look.station, part)}?${{__url_time_range}}&${{__all_variables}}",
+        "icon": "dashboard",
+        "tooltip": "",
+        "tags": [],
+        "asDropdown": False,
+        "targetBlank": False,
+        "includeVars": False,
+        "keepTime": False,
+    }
+    return replace(tile, panel={**tile.panel, "links": [link]})
 
 
 def evenly(tiles: Sequence[Tile]) -> list[Tile]:

@@ -8,7 +8,7 @@ from functools import partial
 from . import alerts
 from .frame import Json
 from .grafana_api import Away, Refused
-from .site import Site, title_of
+from .site import RUNS, Site, title_of
 from .steps import GONE, KEPT, NEW, OTHERS, REFUSED, UPDATED, Plan, Step, Way, lines
 from .stored import apart
 
@@ -28,7 +28,7 @@ def push_alerts(way: Way, site: Site, stations: tuple[str, ...] | None, folder: 
         yield Step("alert rule", "all of them", REFUSED, (str(error),))
         return
     there = {one["uid"]: one for one in listed or []}
-    mine = {title_of(one) for one in (site.stations if stations is None else stations)} | {alerts.RUNS}
+    mine = {title_of(one) for one in (site.stations if stations is None else stations)} | {RUNS}
     made = [{**one, "folderUID": folder} for one in alerts.rules(site) if one["labels"]["station"] in mine]
     for rule in made:
         yield way.do("alert rule", rule["title"], partial(_rule, way, rule, there.get(rule["uid"])))

@@ -17,6 +17,7 @@ Row = tuple[str, str, str]  # bucket, measurement, station: one table of one sta
 TAG = "fieldline"  # uids begin with it, and every dashboard carries it
 RECORD = "RECORD"
 NO_STATION = "site"
+RUNS = "runs"  # the measurement, and the dashboard, that tell of the program itself
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ class Site:
         """A uid of this installation: its `grafana.source` keeps it apart from others that share a Grafana."""
         own = self.grafana.source
         return uid(TAG, *words) if own == TAG else uid(TAG, own, *words)
+
+    def part(self, station: str, part: str) -> str:
+        """The uid of a dashboard of a station, or of that of the runs, which has none."""
+        return self.uid(self.bucket(self.runs) if part == RUNS else title_of(station), part)
 
     @property
     def of_runs(self) -> str:
