@@ -1,13 +1,10 @@
-"""What a request may cost: slow, endless, swollen and odd requests; many readers beside a driver that writes."""
+"""What a request may cost: slow, endless, swollen and odd requests."""
 
 import contextlib
 import gzip
 import http.client
 import json
-import os
-import random
 import socket
-import sys
 import threading
 import time
 import urllib.parse
@@ -20,8 +17,6 @@ from loopback import ServerError, fetch
 from serving import serving
 
 QUICK = Limits(idle_seconds=0.5, body_seconds=2.0, header_seconds=1.0)
-SECONDS = float(os.environ.get("FIELDLINE_SERVE_SECONDS", "4"))
-REQUESTS = int(os.environ.get("FIELDLINE_SERVE_REQUESTS", "800"))
 
 
 @pytest.fixture(scope="module")
@@ -350,69 +345,3 @@ def test_bodies_at_once_have_a_bound(tmp_path):
             thread.join()
         assert 503 in found
         served.write("m x=1 1")
-
-
-def rss():
-    """Memory of this process [bytes]; None where the system does not tell it so."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-            return int(file.read().split()[1]) * 4096
-    except OSError:
-        return None
-
-
-def test_readers_and_a_driver_work_at_once(tmp_path):
-    """Eight readers of several kinds while rows are written; not one error."""
-    with serving(tmp_path) as served:
-        served.write("\n".join(f"m,t={n % 3} x={n},y={n}i {n * 10**9}" for n in range(5000)))
-        until, faults, counts = time.monotonic() + SECONDS, [], [0] * 9
-
-        def repeat(place, work):
-            dice = random.Random(place)
-            while time.monotonic() < until:
-                try:
-                    work(dice)
-                    counts[place] += 1
-                except Exception as error:
-                    faults.append(error)
-                    return
-
-        def write(dice):
-            first = 5000 + counts[8] * 100
-            served.write("\n".join(f"m,t={n % 3} x={n},y={n}i {n * 10**9}" for n in range(first, first + 100)))
-            time.sleep(0.05)
-
-        works = [
-            lambda dice: served.query("SELECT mean(x), max(y) FROM m WHERE time < 9000s GROUP BY time(1m), t"),
-            lambda dice: served.query("SELECT last(x) FROM m GROUP BY *"),
-            lambda dice: served.query(f"SELECT x, y FROM m WHERE time > {dice.randrange(5000)}s LIMIT 100"),  # noqa: S608
-            lambda dice: served.query("SHOW MEASUREMENTS; SHOW FIELD KEYS; SHOW TAG VALUES WITH KEY = t"),
-        ]
-        jobs = [*works, *works, write]
-        threads = [threading.Thread(target=repeat, args=(place, work)) for place, work in enumerate(jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not faults
-        assert all(counts)
-        count = served.query("SELECT count(x) FROM m")[0]["series"][0]["values"][0][1]
-        assert count == 5000 + 100 * counts[8]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_memory_does_not_grow_with_requests(served):
-    served.write("\n".join(f'grow,t={n % 3} x={n},s="{"a" * 50}" {n}' for n in range(2000)))
-
-    def some(count):
-        for n in range(count):
-            served.query("SELECT x, s FROM grow" if n % 50 == 0 else f"SELECT mean(x) FROM grow WHERE time > {n}")  # noqa: S608
-            with contextlib.suppress(ServerError):
-                served.query(f"SELEC {n}")
-            if n % 20 == 0:
-                served.write(f"grow x={n} {n}")
-
-    some(300)
-    before = rss()
-    some(REQUESTS // 2)
-    assert rss() - before < 30 * 2**20
