@@ -13,6 +13,8 @@ from .units import unit
 
 BANDS = 4  # lines in a panel that have room for a band each: twelve series in all
 _DASHES = ([10, 6], [3, 5], [14, 5, 3, 5], [20, 8])
+MONTH = "30d"  # what panels show that a day says nothing to, while the range is one up to now
+_SELDOM = 12 * 3600  # [s] rows so far apart are two in a day
 _SPANS = 2.5  # a line goes on over a gap of as many intervals; it is one row that lacks, seen in windows that don't fit
 
 
@@ -50,6 +52,7 @@ def lines(shown: Panel, look: Look, section: str) -> Tile:
         {"legend": legend(), "tooltip": TOOLTIP},
         overrides=overrides,
         interval=width(quickest) if quickest else "",
+        timeFrom=MONTH if quickest and quickest >= _SELDOM else "",
         **defaults,
     )
     wide = len(series) > 6

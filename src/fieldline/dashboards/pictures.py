@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..groups import Panel, Shown
 from .frame import FAIL, TOOLTIP, Json, Tile, fixed, legend, override, panel, steps
-from .lines import described, limits, lines, shortest
+from .lines import MONTH, described, limits, lines, shortest
 from .names import seconds_east, zone
 from .queries import Look, name, select, target, width
 from .site import rows_of
@@ -225,7 +225,7 @@ def fingerprint(shown: Panel, look: Look, section: str) -> list[Tile]:
         [target(look, one.bucket, query, 0, form="table")],
         {"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
         transformations=_days_by_hours(zone(look.site.zone)),
-        timeFrom="30d",
+        timeFrom=MONTH,
         unit=unit(one.unit),
         decimals=one.decimals,
         color={"mode": scheme(one.unit)},

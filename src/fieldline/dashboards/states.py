@@ -7,7 +7,7 @@ import itertools
 from ..groups import Panel, Shown
 from ..quality.diagnostics import SENSORS, Sensor
 from .frame import FAIL, GOOD, GREY, MISSING, SUSPECT, TOOLTIP, Json, Tile, legend, mapping, override, panel, steps
-from .lines import described, lines, shortest, spanned
+from .lines import MONTH, described, lines, shortest, spanned
 from .pictures import day_offset
 from .queries import DAY, Look, name, select, target, width
 
@@ -15,7 +15,6 @@ FLAGS = {"1": ("good", GOOD), "2": ("not evaluated", GREY), "3": ("suspect", SUS
          "9": ("missing", MISSING)}  # fmt: skip
 _GRADES = {"0": ("best", GOOD), "1": ("good", "#7d8a2e"), "2": ("poor", SUSPECT)}
 _PAIRED = 9  # bits of which two at a time are named too
-_DAYS = "30d"
 
 
 def _timeline(height: float = 0.9, values: str = "never") -> Json:
@@ -132,7 +131,8 @@ def missing(shown: Panel, look: Look, section: str) -> list[Tile]:
     built = panel(
         "status-history",
         f"{shown.title}, day by day",
-        "The share of the rows that each day should have, on the station's clock, for the newest 30 days.",
+        "The share of the rows that each day should have, on the station's clock, for the newest 30 days. "
+        "The first of them and today are not whole days, so they have less.",
         targets,
         {
             "showValue": "never",
@@ -148,6 +148,6 @@ def missing(shown: Panel, look: Look, section: str) -> list[Tile]:
         color={"mode": "thresholds"},
         thresholds=steps((None, FAIL), (1, "#c58300"), (90, SUSPECT), (99, GOOD)),
         custom={"fillOpacity": 85, "lineWidth": 0},
-        timeFrom=_DAYS,
+        timeFrom=MONTH,
     )
     return [Tile(built, 24, 4 + len(known), section)]
