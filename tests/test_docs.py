@@ -165,6 +165,15 @@ def test_the_class_in_the_readme_is_the_one_in_drivers():
     assert "\n".join(plain).strip() in real
 
 
+def test_every_variable_of_the_tests_is_told_in_one_place():
+    told = set(
+        re.findall(r"^\| `(FIELDLINE_\w+)`", (PROJECT / "docs" / "architecture.md").read_text("utf-8"), re.MULTILINE)
+    )
+    read = re.compile(r"""environ(?:\.get\(|\[)"(FIELDLINE_\w+)"|"(FIELDLINE_\w+)" not in os\.environ""")
+    texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "tests").rglob("*.py")]
+    assert {name for text in texts for pair in read.findall(text) for name in pair if name} == told
+
+
 def parsers():
     """The parser of the command, of each verb and of each script."""
     yield "fieldline", cli._parser(None)
