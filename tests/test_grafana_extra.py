@@ -1,11 +1,12 @@
 """The extra `[grafana]` and urllib3: its dependency urllib3-future puts itself in the place of everybody's urllib3.
 
-Installed as quickstart.py and docs/grafana.md do it, it stays beside it. With FIELDLINE_GRAFANA_VENV=1 environments are
-made with and without the extra, from the lock and with its hashes, and the tests of InfluxDB run in each; that takes a
-minute or two. Without it, what is proved here is that both are the same to InfluxDB: urllib3 is itself, and nothing
-loads the extra but what needs it.
+Installed as quickstart.py and docs/grafana.md do it, it stays beside it: every file of urllib3 is that of its wheel, and
+the tests of InfluxDB, which run with the extra as all tests do, pass also where nothing of it can be imported. With FIELDLINE_GRAFANA_VENV=1 environments are made with and without the extra, from the lock and with its
+hashes, and they run in each; that takes a minute or two.
 """
 
+import base64
+import hashlib
 import importlib.metadata
 import os
 import re
@@ -45,6 +46,15 @@ def test_urllib3_is_itself_with_the_extra_installed():
     )
 
 
+def test_every_file_of_urllib3_is_the_one_that_its_wheel_brought():
+    """So the same code speaks to InfluxDB with the extra and without."""
+    hashed = [one for one in importlib.metadata.files("urllib3") if one.hash]
+    assert len(hashed) > 20
+    for one in hashed:
+        digest = hashlib.new(one.hash.mode, one.locate().read_bytes()).digest()
+        assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == one.hash.value, f"{one}; repair it:\n{REPAIR}"
+
+
 def test_a_client_of_influxdb_that_nobody_closes_ends_in_silence_beside_it():
     """With urllib3-future in its place there are tracebacks at the end of the process."""
     code = """
@@ -81,6 +91,29 @@ def closure(names):
             needed = map(Requirement, importlib.metadata.requires(name) or ())
             waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     return found
+
+
+WITHOUT = """
+import sys, pytest
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {modules}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+sys.meta_path.insert(0, Gone())
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_influx.py"]))
+"""
+
+
+def test_influxdb_works_where_nothing_of_the_extra_can_be_imported():
+    extra = closure([EXTRA]) - closure([*NEEDED, *TESTS])
+    assert {"grafana-client", "niquests", "urllib3-future"} <= extra
+    known = importlib.metadata.packages_distributions().items()
+    modules = {module for module, names in known if {re.sub(r"[-_.]+", "-", one).lower() for one in names} <= extra}
+    assert {"grafana_client", "niquests"} <= modules
+    words = [sys.executable, "-c", WITHOUT.format(modules=sorted(modules))]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=PROJECT, env=os.environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d\d+ passed", done.stdout), done.stdout
 
 
 def locked(names):
