@@ -1,8 +1,9 @@
 """The extra `[grafana]` and urllib3: its dependency urllib3-future puts itself in the place of everybody's urllib3.
 
-Installed as quickstart.py and docs/grafana.md do it, it stays beside it: every file of urllib3 is that of its wheel, and
-the tests of InfluxDB, which run with the extra as all tests do, pass also where nothing of it can be imported. With FIELDLINE_GRAFANA_VENV=1 environments are made with and without the extra, from the lock and with its
-hashes, and they run in each; that takes a minute or two.
+Installed as quickstart.py and docs/grafana.md do it, it stays beside it: every file of urllib3 is that of its wheel.
+The tests of InfluxDB run with the extra, as all tests do, and here once more where nothing of it can be imported. With
+FIELDLINE_GRAFANA_VENV=1 environments are made with and without the extra, from the lock and with its hashes, and they
+run in each; that takes a minute or two.
 """
 
 import base64
