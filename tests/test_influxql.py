@@ -12,6 +12,7 @@ import pytest
 import influxql_cases as cases
 from fieldline import influxql
 from fieldline.influxql import QueryError, Refused, Select, Show, SyntaxFault, parse
+from fieldline.influxql.grammar import statements
 from fieldline.influxql.tree import Binary, Call, Duration, Fill, Item, Ref, Regex, Source, Text
 from fieldline.sinks import _select_windows as windows
 from fieldline.sinks.embedded import Embedded
@@ -401,6 +402,47 @@ def test_no_name_and_no_value_is_taken_for_sql(store, name):
     assert ask(store, f"SHOW TAG VALUES FROM {quoted} WITH KEY = {tag}")[0]["values"] == [
         [f"t{name}", v] for v in sorted([name, "other"])
     ]
+
+
+# texts that come again with other times
+
+AGAIN = [
+    'SELECT mean("Temp") FROM "tower" WHERE time >= {0}ms and time <= {1}ms AND "station" = \'46m\' GROUP BY time(1m)',
+    "SELECT f FROM m WHERE time > {0}ms - 3h; SELECT g FROM m WHERE time<= {1}ms; SHOW DATABASES",
+    "SELECT f FROM m WHERE time > {0}ms AND s = 'time > {0}ms'",
+    'SELECT f, "a = {0}ms" FROM m WHERE time > {1}ms',
+    "SELECT f FROM m WHERE time > {0}ms AND time < now() - 8000000000000ms",
+    "SELECT f FROM m WHERE time > {0}ms AND time < 8000000000001ms + 8000000000000ms",
+    "SELECT f > {0}ms FROM m",
+    "SELECT f FROM m WHERE s =~ /= {0}ms/ AND time > {0}ms",
+    "SELECT f FROM m WHERE time > {0}ms5s OR time = {1}ms",
+    "SELECT f FROM m WHERE time > {0}msx",
+    "SELECT f FROM m WHERE (time > {0}ms",
+    "SELECT f FROM m GROUP BY time(1m) WHERE time > {0}ms",
+    "SHOW TAG VALUES FROM m WITH KEY = station WHERE time >= {0}ms",
+]
+MOMENTS = [(1795034938605, 1795639738605), (8000000000000, 8000000000001), (9999999999999, 1), (1795034938605,) * 2]
+
+
+@pytest.mark.parametrize("template", AGAIN)
+def test_a_text_that_comes_again_with_other_times_is_read_as_if_it_were_the_first(template):
+    def read(text, how):
+        try:
+            return list(how(text))
+        except SyntaxFault as error:
+            return str(error)
+
+    for times in (*MOMENTS, *MOMENTS):
+        text = template.format(*times)
+        assert read(text, parse) == read(text, statements)
+
+
+def test_a_text_that_comes_again_with_other_times_is_not_read_word_for_word(monkeypatch):
+    text = "SELECT f FROM again WHERE time >= {}ms"
+    parse(text.format(1795034938605))
+    monkeypatch.delattr("fieldline.influxql.grammar.statements")
+    (statement,) = parse(text.format(1795034938606))
+    assert statement.where == Binary(">=", Ref("time"), Duration(1795034938606 * 10**6))
 
 
 # windows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from .moments import given, lifted
 from .series import Room, Series
 from .tree import QueryError, Refused, Select, Show, Statement, SyntaxFault, databases
 
@@ -34,7 +35,18 @@ def parse(text: str) -> list[Statement]:
     """
     if len(text) > LONGEST:
         raise SyntaxFault(f"error parsing query: found {len(text)} characters, expected at most {LONGEST}")
-    return list((_parsed if len(text) <= KEPT else _parsed.__wrapped__)(text))
+    if len(text) > KEPT:
+        return list(_parsed.__wrapped__(text))
+    return _again(text) or list(_parsed(text))
+
+
+def _again(text: str) -> list[Statement] | None:
+    """The statements of a text that came with other times before, or will come; None, if it must be read as it is."""
+    shape, times = lifted(text)
+    try:
+        return given(_parsed(shape), times) if times else None
+    except SyntaxFault:
+        return None
 
 
 @lru_cache(maxsize=256)

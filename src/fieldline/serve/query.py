@@ -33,7 +33,7 @@ from ..errors import FieldlineError, Rejected, Unreachable
 from ..influxql import QueryError, Room, Series, Show, Statement, SyntaxFault, databases, parse
 from .context import Context
 from .keys import Access, authorize
-from .replies import VERSION, Body, Json, json_bytes, refuse_unknown
+from .replies import VERSION, Body, Direct, Json, json_bytes, refuse_unknown
 
 EPOCHS = {
     "ns": 1,
@@ -92,10 +92,10 @@ Chunked = Annotated[str, Query(description="true: the answer in parts, a JSON ob
 
 def router(context: Context) -> APIRouter:
     """The endpoints."""
-    routes = APIRouter(tags=["InfluxDB"])
+    routes = APIRouter(tags=["InfluxDB"], route_class=Direct)
 
     @routes.get("/query", responses=_RESPONSES, operation_id="query")
-    def get(request: Request, q: Q = "", db: Db = "", epoch: Epoch = "", chunked: Chunked = "") -> Response:
+    def get(request: Request, body: Body, q: Q = "", db: Db = "", epoch: Epoch = "", chunked: Chunked = "") -> Response:
         """Ask the store in InfluxQL."""
         return _reply(context, request, b"")
 

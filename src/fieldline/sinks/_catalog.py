@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from ..errors import Rejected
@@ -172,19 +173,28 @@ class Table:
         """The table's name for `sql`."""
         return (STORE, self.bucket, self.name)
 
-    @property
-    def tags(self) -> list[Column]:
+    @cached_property
+    def tags(self) -> tuple[Column, ...]:
         """The columns that are part of the key."""
-        return [column for column in self.columns if column.field.tag]
+        return tuple(column for column in self.columns if column.field.tag)
 
-    @property
-    def fields(self) -> list[Column]:
+    @cached_property
+    def fields(self) -> tuple[Column, ...]:
         """The columns that are measured."""
-        return [column for column in self.columns if not column.field.tag]
+        return tuple(column for column in self.columns if not column.field.tag)
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kind of each field."""
+        return {column.field.name: column.field.kind for column in self.fields}
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column]:
+        return {column.field.name: column for column in reversed(self.columns)}
 
     def find(self, name: str) -> Column | None:
         """The column of a field or tag."""
-        return next((column for column in self.columns if column.field.name == name), None)
+        return self._by_name.get(name)
 
 
 def look_up(cursor: Cursor, bucket: str, measurement: str) -> Table | None:

@@ -33,6 +33,7 @@ class SharedFile:
         self._users, self._written = 0, False
         self._opened: float | None = None  # since when it is open
         self._memory: dict[Hashable, Any] = {}  # of what is read while it is open
+        self._limited = False  # whether its DuckDB has less memory
         self.linger = 0.0
 
     def missing(self) -> bool:
@@ -73,12 +74,18 @@ class SharedFile:
             if not self._users:
                 self._shut()
             if self._duckdb is None:
-                self._duckdb = self._connect(self.path)
+                self._duckdb, self._limited = self._connect(self.path), False
             if not self._users:
                 self._open(self._duckdb, write)
             self._users, self._written = self._users + 1, write
             cursor: Cursor = self._duckdb.cursor()
             return cursor if write else Reading(cursor, self._memory)
+
+    def limit(self, cursor: Cursor, statement: Sql) -> None:
+        """Set a limit of this DuckDB, once: to set it again costs as much as a question."""
+        if not self._limited:
+            cursor.execute(statement)
+            self._limited = True
 
     def _open(self, duckdb: Cursor, write: bool) -> None:
         try:

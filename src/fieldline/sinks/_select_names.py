@@ -33,8 +33,10 @@ class Asked:
     kinds: Mapping[str, Kind]
 
 
-def kinds_of(tables: Sequence[Table]) -> dict[str, Kind]:
-    """Every field of some tables, and the kind that stands for all."""
+def kinds_of(tables: Sequence[Table]) -> Mapping[str, Kind]:
+    """Every field of some tables, and the kind that stands for all; of one table what it remembers."""
+    if len(tables) == 1:
+        return tables[0].kinds
     result: dict[str, Kind] = {}
     for column in (column for table in tables for column in table.fields):
         name, kind = column.field.name, column.field.kind

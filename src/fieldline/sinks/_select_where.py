@@ -58,7 +58,7 @@ class Names:
 
 
 def condition(expr: Expr | None, names: Names) -> Piece:
-    """Which rows the condition lets through."""
+    """Which rows the condition lets through, for a WHERE: there NULL is as good as FALSE, also beside AND and OR."""
     return _each(expr, lambda leaf: _leaf(leaf, names))
 
 
@@ -130,10 +130,10 @@ def _field(field: tuple[Sql, Kind] | None, op: str, value: Expr) -> Piece:
         if kind != "text":
             return Piece(NOTHING)
         word = Sql("" if op == "=~" else "NOT ")
-        return Piece(sql("coalesce({word}regexp_matches({it}, ?), FALSE)", word=word, it=text), (value.text,))
+        return Piece(sql("{word}regexp_matches({it}, ?)", word=word, it=text), (value.text,))
     if not isinstance(value, Text | Number | Integer | Truth) or not _fits(kind, op, value):
         return Piece(NOTHING)
-    return Piece(sql("coalesce({it} {op} ?, FALSE)", it=text, op=Sql(COMPARISONS[op])), (value.value,))
+    return Piece(sql("{it} {op} ?", it=text, op=Sql(COMPARISONS[op])), (value.value,))
 
 
 def _fits(kind: Kind, op: str, value: Text | Number | Integer | Truth) -> bool:
@@ -154,7 +154,7 @@ def _two(left: Ref, op: str, right: Ref, names: Names) -> Piece:
     first, second = _side(left, names), _side(right, names)
     if first is None or second is None or not _compares({first[1], second[1]}, op):
         return Piece(NOTHING)
-    return Piece(sql("coalesce({a} {op} {b}, FALSE)", a=first[0], op=Sql(COMPARISONS[op]), b=second[0]))
+    return Piece(sql("{a} {op} {b}", a=first[0], op=Sql(COMPARISONS[op]), b=second[0]))
 
 
 def _side(ref: Ref, names: Names) -> tuple[Sql, Kind] | None:

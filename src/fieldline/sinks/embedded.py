@@ -190,7 +190,7 @@ class Embedded:
             return _of_nothing(bucket, statement)
         room = Room() if room is None else room
         with self._reading("to answer a query") as cursor, _limited(cursor, timeout_seconds):
-            cursor.execute(MEMORY)  # for this process, in which others ask at the same time
+            self._file.limit(cursor, MEMORY)
             if isinstance(statement, Show):
                 return show(cursor, bucket, statement, now_ns, room)
             return select(cursor, bucket, statement, now_ns, room)
