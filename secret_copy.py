@@ -1,7 +1,7 @@
 """What must not be in git: copy this file to secret.py, which git ignores, and fill in what you have.
 
 Empty means not set. config/*.yaml may hold the addresses as well; what is set here wins over them, and the environment
-(INFLUXDB_URL, INFLUXDB_ORG, INFLUXDB_TOKEN, GRAFANA_URL, GRAFANA_TOKEN) wins over both.
+(INFLUXDB_URL, INFLUXDB_ORG, INFLUXDB_TOKEN, INFLUXDB_PROXY_LOGIN, GRAFANA_URL, GRAFANA_TOKEN) wins over both.
 """
 
 
@@ -12,6 +12,7 @@ class Secret:
     url = ""  # "https://eu-central-1-1.aws.cloud2.influxdata.com"
     org = ""  # organization: its name, or its number
     token = ""  # InfluxDB: Load Data, API Tokens; it must be allowed to write, and for new-db to make buckets
+    proxy_login = ""  # "name:password", only where the proxy of config/site.yaml (influxdb.proxy) asks for it
 
     # Grafana, only to send dashboards to it
     grafana_url = ""  # "https://yourname.grafana.net"

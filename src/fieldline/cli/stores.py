@@ -49,6 +49,9 @@ def influx(settings: Settings) -> Remote:
         timeout_seconds=own.timeout_seconds,
         columns=own.columns,
         buckets=own.buckets,
+        proxy=own.proxy,
+        proxy_login=own.proxy_login.get_secret_value() if own.proxy_login else None,
+        ca_file=own.ca_file,
     )
 
 
@@ -85,7 +88,9 @@ def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_fir
     own, limits = settings.influxdb, settings.outbox
     free = own.plan == "free"
     token = own.token.get_secret_value() if own.token else ""
-    secret = hashlib.blake2b(f"{destination(settings)} {own.url} {token}".encode(), digest_size=8).hexdigest()
+    login = own.proxy_login.get_secret_value() if own.proxy_login else ""
+    way = (destination(settings), own.url, token, own.proxy, login, own.ca_file)  # what is new in it is tried at once
+    secret = hashlib.blake2b(repr(way).encode(), digest_size=8).hexdigest()
     return Outbox(
         ledger,
         lambda: influx(settings),

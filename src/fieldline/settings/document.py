@@ -19,6 +19,7 @@ Place: TypeAlias = tuple[str | int, ...]
 DEEPEST = 20  # levels; a setting is at most 4 deep, and YAML's parser is recursive
 NULLS = ("", "~", "null", "Null", "NULL")
 PLAIN_TAGS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+LOGIN = "a login is a secret and does not belong here: put it in secret.py or in the environment, as {0}"
 SECRET = "a token is a secret and does not belong here: put it in secret.py or in the environment, as {0}_TOKEN"
 ALIAS = "aliases are not used here: write the value out; a value that begins with * must stand in quotes"
 BACKSLASH = "between double quotes a backslash is an escape: use single quotes, or / instead of it"
@@ -143,6 +144,8 @@ class _Reading:
                 self.problem(key, here, "the name of a setting must be text, without brackets")
             elif "token" in key.value.lower():
                 self.problem(key, here, f"{dotted(here)}: {SECRET.format(_owner(here))}")
+            elif key.value.lower() == "proxy_login":
+                self.problem(key, here, f"{dotted(here)}: {LOGIN.format('INFLUXDB_PROXY_LOGIN')}")
             elif here in self.document.lines:
                 first = self.document.lines[here]
                 self.problem(key, here, f"{dotted(here)} is set twice, first in line {first}: remove one")

@@ -76,7 +76,7 @@ def load(
     problems = sorted([*document.problems, *problems, *found], key=lambda problem: problem[0])
     if problems or settings is None:
         raise ConfigError([f"{document.name}:{line}: {text}" if line else text for line, text in problems])
-    return _at_home(settings, document, project, home)
+    return _with_certificate(_at_home(settings, document, project, home), document, project)
 
 
 def read(path: Path, project: Path) -> Document:
@@ -175,7 +175,7 @@ def _in_words(error: ErrorDetails, document: Document, sources: Mapping[Place, s
     words = WORDS[kind].format(**context) if kind in WORDS else f"does not fit: {kind}"
     if place in sources:
         return 0, f"{sources[place]} {words}"
-    hidden = kind == "model_type" or place[-1] == "url"  # a password may stand in a URL
+    hidden = kind == "model_type" or place[-1] in ("url", "proxy")  # a password may stand in a URL
     return line, f"{name} {words}" if hidden else f"{name} is {_quoted(error['input'])}, {words}"
 
 
@@ -198,7 +198,7 @@ def _model(root: type[BaseModel], place: Place) -> type[BaseModel]:
 
 def _known(root: type[BaseModel], place: Place) -> list[str]:
     fields = _model(root, place[:-1]).model_fields
-    return [info.alias or name for name, info in fields.items() if name != "token"]
+    return [info.alias or name for name, info in fields.items() if name not in ("token", "proxy_login")]
 
 
 def _hint(name: str, known: Collection[str]) -> str:
@@ -210,9 +210,28 @@ def _hint(name: str, known: Collection[str]) -> str:
 
 def _at_home(settings: Settings, document: Document, project: Path, home: Path | None) -> Settings:
     folder = home or settings.home
-    try:
-        folder = project / folder.expanduser()
-    except RuntimeError:  # ~name of a user who is not there
+    full = _full(folder, project)
+    if full is None:
         where = f"{document.name}:{document.line(('home',))}"
-        raise ConfigError([f"{where}: home is {str(folder)!r}, must be a folder: there is no such user"]) from None
-    return settings.model_copy(update={"home": folder})
+        raise ConfigError([f"{where}: home is {str(folder)!r}, must be a folder: there is no such user"])
+    return settings.model_copy(update={"home": full})
+
+
+def _with_certificate(settings: Settings, document: Document, project: Path) -> Settings:
+    """`influxdb.ca_file` with its whole path. Raises: ConfigError, when it is needed and not there."""
+    own = settings.influxdb
+    if not own.ca_file or settings.store != "influxdb":
+        return settings
+    path = _full(Path(own.ca_file), project)
+    if path is None or not path.is_file():
+        where = f"{document.name}:{document.line(('influxdb', 'ca_file'))}"
+        raise ConfigError([f"{where}: influxdb.ca_file is {_quoted(own.ca_file)}, must be a file that is there"])
+    return settings.model_copy(update={"influxdb": own.model_copy(update={"ca_file": str(path)})})
+
+
+def _full(path: Path, project: Path) -> Path | None:
+    """A path from the project folder; None: ~name of a user who is not there."""
+    try:
+        return project / path.expanduser()
+    except RuntimeError:
+        return None

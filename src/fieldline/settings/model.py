@@ -47,6 +47,14 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _proxy(text: str) -> str:
+    if text and not re.match(r"http://[^/\s]", text, re.IGNORECASE):
+        raise ValueError("must begin with http:// and the name of a machine, also where the server has https://")
+    if "@" in text:
+        raise ValueError("must be an address alone: a login goes into secret.py, as proxy_login")
+    return text.rstrip("/")
+
+
 def _job_name(text: str) -> str:
     if not JOB_NAME.fullmatch(text):
         raise ValueError("must be made of letters, digits, - _ and . only")
@@ -121,6 +129,17 @@ class Influxdb(Section):
         default="beside", description="apart: in a measurement of their own, `<measurement>_flags`"
     )
     timeout_seconds: int = Field(default=30, ge=1, le=600, description="how long an answer may take [s]")
+    proxy: Annotated[str, AfterValidator(_proxy)] = Field(
+        default="", description="address of a proxy on the way, such as http://proxy.example.edu:3128; empty: none"
+    )
+    proxy_login: SecretStr | None = Field(
+        default=None, description="name:password, goes into secret.py or INFLUXDB_PROXY_LOGIN, never into the YAML"
+    )
+    ca_file: str = Field(
+        default="",
+        description="certificate of the authority that signed the server's, besides those that this computer trusts;"
+        " relative to the project folder",
+    )
 
 
 class Outbox(Section):

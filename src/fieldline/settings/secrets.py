@@ -16,6 +16,7 @@ SECRET_NAMES: dict[str, Place] = {
     "url": ("influxdb", "url"),
     "org": ("influxdb", "org"),
     "token": ("influxdb", "token"),
+    "proxy_login": ("influxdb", "proxy_login"),
     "grafana_url": ("grafana", "url"),
     "grafana_token": ("grafana", "token"),
 }
@@ -26,6 +27,8 @@ ENVIRON_NAMES: dict[str, Place] = {  # a later name wins: ours over those of the
     "INFLUXDB_URL": ("influxdb", "url"),
     "INFLUXDB_ORG": ("influxdb", "org"),
     "INFLUXDB_TOKEN": ("influxdb", "token"),
+    "INFLUXDB_PROXY": ("influxdb", "proxy"),
+    "INFLUXDB_PROXY_LOGIN": ("influxdb", "proxy_login"),
     "INFLUXDB_BUCKET": ("defaults", "bucket"),
     "GRAFANA_URL": ("grafana", "url"),
     "GRAFANA_TOKEN": ("grafana", "token"),

@@ -19,9 +19,8 @@ MOST = 500  # characters of the server's words in a message
 MAKE_IT = "Make it with: python new-db.py FILE"
 A_TOKEN = "`token` in secret.py or INFLUXDB_TOKEN"
 LATER = "Try again later; rows for it wait in the outbox."
-AWAY = "Is the server on, the network there, and `url` right? Rows for it wait in the outbox."
 BUSY = (408, 425, 429)  # of the 4xx, those that time alone mends
-NOT_OURS = (402, 405, 407)  # of the 4xx, those that say nothing about the rows
+NOT_OURS = (402, 405)  # of the 4xx, those that say nothing about the rows
 LINES = "errors encountered on line(s):"
 LINE = re.compile(r"^\s*(?:error parsing )?line (\d+)(?: \(1-based\))?: (.+)$", re.MULTILINE)
 NO_RIGHT = re.compile(r"\b(read|write):orgs/\S* is unauthorized")  # 2.x says 401 also to a good token
@@ -33,15 +32,7 @@ REMEDIES = (
     (r"(?i)max-|limit", "The server has a limit: ask who runs it, or write fewer series, columns or measurements."),
     (r"(?i)unable to parse|parsing", "Please report it: these lines should not have been written so."),
 )
-PLAIN = (  # what urllib3 and Python say of a connection that fails, and the same for a person
-    (r"(?i)connection refused|actively refused|10061", "connection refused"),
-    (r"(?i)failed to resolve|name or service|getaddrinfo|nodename nor|name resolution", "no such host name"),
-    (r"(?i)timed out|timeout", "no answer in time"),
-    (r"(?i)unreachable|no route to host", "the network is not there"),
-    (r"(?i)wrong.version.number|record layer failure", "no SSL (TLS) there: is it `http://`?"),
-    (r"(?i)certificate verify failed|self.signed", "its SSL certificate can't be trusted"),
-    (r"(?i)reset by peer|connection aborted|forcibly closed|remote end closed", "the connection was cut off"),
-)
+A_LOGIN = "`proxy_login` in secret.py or INFLUXDB_PROXY_LOGIN"
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -83,11 +74,6 @@ class Place:
 
 class Gone(Rejected):
     """A bucket to read from is not there."""
-
-
-def plainly(said: str) -> str:
-    """What went wrong with a connection in few words, or as it was said where we have none."""
-    return next((plain for pattern, plain in PLAIN if re.search(pattern, said)), said)
 
 
 def words(answer: Answer) -> str:
@@ -148,6 +134,8 @@ def fault(answer: Answer, place: Place) -> StoreError:
     """
     said = place.clean(words(answer))
     found = f"{place}: found {answer.status} ({said or 'no words'})"
+    if answer.status == 407:
+        return wants_login(f"{place}: found 407 from a proxy, which wants a login")
     if answer.status == 413:
         return TooLarge(f"{found}, expected room for the request.\n  Send smaller pieces.")
     if is_page(answer) or (answer.status < 400 and answer.status != 201):
@@ -188,6 +176,11 @@ def _denied(status: int, said: str, found: str, place: Place) -> Denied:
     if status == 404 and re.search(r"(?i)bucket|database|dbrp|retention|resource", said):
         return Denied(f"{found}, expected a bucket that is there.\n  {MAKE_IT}", no_bucket=True)
     return Denied(f"{found}, expected the API of InfluxDB.\n  Correct `url` in secret.py or INFLUXDB_URL.")
+
+
+def wants_login(found: str) -> Denied:
+    """A proxy takes no login but ours, if we have one."""
+    return Denied(f"{found}, expected one that it takes.\n  Set {A_LOGIN} to name:password.")
 
 
 def refusal(said: str, place: Place) -> StoreError:

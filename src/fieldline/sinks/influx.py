@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import base64
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +24,7 @@ import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
+from urllib3.util.ssl_ import create_urllib3_context
 
 from .. import __version__
 from ..errors import Denied, Rejected, Unreachable
@@ -30,7 +33,8 @@ from ..ports import Aggregate, Field, Parcel, Precision
 from . import _influx_answers as answers
 from . import _influx_buckets as buckets_of
 from . import _influx_rights as rights
-from ._influx_faults import AWAY, Answer, Gone, Place, fault, plainly, read_fault, refusal, refuse_wide
+from ._influx_faults import Answer, Gone, Place, fault, read_fault, refusal, refuse_wide
+from ._influx_lost import lost, stopped
 
 if TYPE_CHECKING:  # a run that only delivers what waits must not pay for this import
     import pandas as pd
@@ -50,6 +54,8 @@ class Influx:
         org: the organisation, by name or id; needed by 2.x and Cloud (TSM).
         timeout_seconds: how long to wait for a connection, and for each part of an answer.
         columns: how many a measurement may have there, time and tags counted (200 in Serverless); None: any number.
+        proxy: the address of a proxy on the way, with http://; proxy_login: `name:password` for it.
+        ca_file: certificates, PEM or DER, of authorities to be trusted besides those that this computer trusts.
         buckets: our names of buckets and the server's, where they differ: several of ours may be one there.
     """
 
@@ -62,12 +68,16 @@ class Influx:
         timeout_seconds: float = 30.0,
         columns: int | None = None,
         buckets: Mapping[str, str] | None = None,
+        proxy: str = "",
+        proxy_login: str | None = None,
+        ca_file: str = "",
     ) -> None:
         self.org, self.columns, self._theirs = org, columns, dict(buckets or {})
         self._timeout = int(timeout_seconds * 1000)
         self._url, login = _without_login(url.strip().rstrip("/"))
         self._token = (token or "").strip() or login
         self._login = _authorization(self._token)
+        self._proxy, self._proxy_login, self._ca_file = proxy, (proxy_login or "").strip(), ca_file
         self._lock = threading.Lock()
         self._client: Any = None
         self._product: Product | None = None
@@ -252,7 +262,8 @@ class Influx:
 
     def place(self, bucket: str = "") -> Place:
         """Where, for messages."""
-        return Place(self._url, bucket, _secrets(self._token), bool(self._token))
+        secrets = (*_secrets(self._token), *_secrets(self._proxy_login))
+        return Place(self._url, bucket, secrets, bool(self._token))
 
     def call(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Any = None) -> Answer:
         """One request with JSON or without a body; any answer is returned. Raises: Unreachable; Denied."""
@@ -335,7 +346,9 @@ class Influx:
         said = self.place().clean(str(getattr(error, "reason", None) or error) or type(error).__name__)
         if isinstance(error, urllib3.exceptions.LocationValueError):
             return self._no_address()
-        return Unreachable(f"{self._url}: found no connection ({plainly(said)}), expected an answer.\n  {AWAY}")
+        if isinstance(error, urllib3.exceptions.ProxyError):
+            return stopped(self.place(), self._proxy, said)
+        return lost(self.place(), said)
 
     def _no_address(self) -> Denied:
         return Denied(
@@ -355,11 +368,34 @@ class Influx:
         with self._lock:
             if self._client is None:
                 make: Any = InfluxDBClient
-                self._client = make(url=self._url, token=None, org=self.org, timeout=self._timeout)
+                self._client = make(
+                    url=self._url,
+                    token=None,
+                    org=self.org,
+                    timeout=self._timeout,
+                    proxy=self._proxy or None,
+                    proxy_headers=_proxy_headers(self._proxy_login),
+                    ssl_context=self._trusting() if self._ca_file else None,
+                )
                 self._client.api_client.user_agent = f"fieldline/{__version__}"
                 if self._login is not None:
                     self._client.api_client.set_default_header("Authorization", self._login)
             return self._client.api_client
+
+    def _trusting(self) -> ssl.SSLContext:
+        """What trusts the authorities of `ca_file`, too. Raises: Denied, when there are none in it."""
+        context = create_urllib3_context()
+        context.load_default_certs()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # those of institutions often lack what Python 3.13 asks for
+        try:
+            data = Path(self._ca_file).read_bytes()
+            context.load_verify_locations(cadata=data.decode("ascii", "ignore") if b"-----BEGIN" in data else data)
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            raise Denied(
+                f"{self._url}: found no certificate in {self._ca_file} ({error}), expected that of an authority.\n"
+                "  Correct `influxdb.ca_file`: a file in the form PEM (with a line -----BEGIN CERTIFICATE-----) or DER."
+            ) from error
+        return context
 
 
 TRANSPORT = (urllib3.exceptions.HTTPError, HTTPException, OSError, UnicodeError)
@@ -390,6 +426,11 @@ def _secrets(token: str) -> tuple[str, ...]:
     """What must not be in a message; too short ones would blacken everything and be no secret."""
     parts = {token, token.partition(":")[2], (_authorization(token) or "").partition(" ")[2]}
     return tuple(sorted((part for part in parts if len(part) > 3), key=len, reverse=True))
+
+
+def _proxy_headers(login: str) -> dict[str, str]:
+    basic = base64.b64encode(login.encode("utf-8")).decode("ascii")
+    return {"Proxy-Authorization": f"Basic {basic}"} if login else {}
 
 
 def _without_login(url: str) -> tuple[str, str]:
