@@ -243,6 +243,26 @@ def test_a_height_has_one_colour_everywhere(made):
     assert all(len(colours) == 1 for colours in found.values()), found
 
 
+def test_lines_have_titles_series_and_colours_of_the_layout_that_the_page_draws(tower, made):
+    checked = 0
+    for station in tower.stations:
+        for group in tower.of(station).groups:
+            for one in (each for each in group.panels if each.kind == "lines"):
+                panel = titled(made[f"fieldline-{slug(station)}-{group.id}"], fitting(one.title, 12))
+                colours = {
+                    each["matcher"]["options"]: p["value"]["fixedColor"]
+                    for each in panel["fieldConfig"]["overrides"]
+                    for p in each["properties"]
+                    if p["id"] == "color"
+                }
+                asked = "".join(target["alias"] + target["query"] for target in panel["targets"])
+                for series in one.series:
+                    assert colours[series.label] == series.colour, (one.title, series.label)
+                    assert series.label in asked and f'"{series.name}"' in asked
+                    checked += 1
+    assert checked > 100
+
+
 def test_xy_charts_have_all_that_grafana_draws_points_by(made):
     """It skips series that do not name their table, and migrates panels that are older than 11.1 to pieces.
 
