@@ -655,6 +655,8 @@ def test_the_file_for_provisioning_holds_the_same_rules(rules):
     kept = [rule for group in single["groups"] for rule in group["rules"]]
     assert kept == [{k: v for k, v in rule.items() if k not in ("folderUID", "orgID", "ruleGroup")} for rule in found]
     assert [group["folder"] for group in single["groups"]] == ["fieldline"] * len(single["groups"])
+    (provider,) = yaml.safe_load(files(site)["provisioning/dashboards/fieldline.yaml"])["providers"]
+    assert (provider["folder"], "folderUid" in provider) == ("fieldline", False), "rules make the folder, by its title"
     assert document["contactPoints"][0]["receivers"][0]["settings"]["addresses"] == "tower@example.org"
     plain = files(site)["provisioning/alerting/fieldline.yaml"].split("\napiVersion", 1)[1]
     assert not re.search(r"(?<!\$)\$(?!\$)", plain), "Grafana would take it for a name in its environment"
@@ -768,6 +770,10 @@ def test_the_containers_are_pinned_listen_here_only_and_hold_no_secret():
             assert source in document["volumes"] or (MADE / source).exists() or source == "../data/demo"
     first = (MADE / "Dockerfile").read_text(encoding="utf-8").splitlines()[1]
     assert re.fullmatch(r"FROM python:\d+\.\d+\.\d+-slim-\w+", first)
+    copied = re.findall(r"^COPY (.+) \S+$", (MADE / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    ignored = (MADE / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert [line for line in ignored if not line.startswith("#")][0] == "*"
+    assert {line[1:] for line in ignored if line.startswith("!")} == {name for each in copied for name in each.split()}
     example = (MADE / "env.example").read_text(encoding="utf-8")
     assert all(
         line.startswith("#") or re.fullmatch(r"[A-Z0-9_]+=(admin)?", line) for line in example.splitlines() if line

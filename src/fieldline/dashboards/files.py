@@ -44,12 +44,11 @@ def files(site: Site, stations: tuple[str, ...] | None = None) -> dict[str, str]
 
 
 def _provider(site: Site) -> dict[str, object]:
-    uid, title = alerts.folder(site)
+    # Without folderUid: Grafana makes the folder of the rules first, by its title, and takes no second one of that name
     provider = {
         "name": site.grafana.source,
         "orgId": 1,
-        "folder": title,
-        "folderUid": uid,
+        "folder": alerts.folder(site)[1],
         "type": "file",
         "disableDeletion": False,
         "allowUiUpdates": False,
