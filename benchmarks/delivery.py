@@ -210,6 +210,9 @@ class Taker:
     def deliver(self, parcel: Parcel) -> None:
         """It is stored, says this one."""
 
+    def clock(self) -> None:
+        """It has none."""
+
     def keeps(self, bucket: str) -> None:
         """For ever."""
 

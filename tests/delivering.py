@@ -150,8 +150,8 @@ class Server:
     what: called with the lines of each request; it may raise, or return the lines that are taken.
     """
 
-    def __init__(self, what=None, keep_days=None):
-        self.points, self.requests, self.made, self.days = {}, [], {}, keep_days
+    def __init__(self, what=None, keep_days=None, now=None):
+        self.points, self.requests, self.made, self.days, self.now = {}, [], {}, keep_days, now
         self.what = what or (lambda lines: lines)
 
     def create(self, bucket, keep_days):
@@ -159,6 +159,9 @@ class Server:
 
     def keeps(self, bucket):
         return self.days
+
+    def clock(self):
+        return self.now
 
     def deliver(self, parcel):
         lines = split(unpack(parcel))

@@ -353,6 +353,18 @@ def test_what_is_older_than_the_bucket_keeps_is_set_aside_with_the_reason(tmp_pa
     assert len(server.points) == 10
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "dead"), [(0, None, 5), (365, None, 10), (365, 0, 5), (0, -20, 0), (0, 365, 10)]
+)
+def test_what_is_too_old_is_so_by_the_servers_clock_if_it_tells(tmp_path, ours, theirs, dead):
+    """Days by which the clocks are ahead of the truth."""
+    box = Box(tmp_path, Server(keep_days=10, now=None if theirs is None else NOW + theirs * 86400))
+    limit = int(NOW) - 10 * 86400
+    box.now += ours * 86400
+    assert box.run(frame(limit - 5, limit + 4)).dead == dead
+    assert len(box.server.points) == 10 - dead
+
+
 def test_the_window_of_a_plan_is_kept_to_over_runs(tmp_path):
     box = Box(tmp_path, policy=Policy(seconds=0.001, window_bytes=2000))
     taken = []

@@ -92,6 +92,9 @@ class Carrier(Protocol):
     def keeps(self, bucket: str) -> int | None:
         """How many days a bucket keeps rows; None: for ever, or it does not say. Raises: Unreachable."""
 
+    def clock(self) -> float | None:
+        """The time where rows are kept, as the last answer told it [s since 1970]; None: none has told it."""
+
     def close(self) -> None:
         """Let go of connections; safe to call twice."""
 

@@ -357,11 +357,14 @@ class Courier:
             raise
 
     def _is_fresh(self, one: Waiting) -> bool:
-        """Whether every point of a parcel is young enough for its bucket; the others are set aside."""
-        now = self._now()
-        if one.first / 1e9 > now - _DAY:  # no bucket of ours keeps less
+        """Whether every point of a parcel is young enough for its bucket; the others are set aside.
+
+        By the server's clock, if it tells: it is the one that counts there, and ours may be a year ahead.
+        """
+        if one.first / 1e9 > self._now() - _DAY:  # no bucket of ours keeps less
             return True
-        days = self._keeps(one.parcel.bucket)
+        days, theirs = self._keeps(one.parcel.bucket), self._make().clock()
+        now = self._now() if theirs is None else theirs
         if days is None or one.first / 1e9 >= now - days * _DAY:
             return True
         from ..lineprotocol import split, time_of

@@ -121,6 +121,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def date_of(answer: Answer) -> float | None:
+    """When the server answered, by its own clock [s since 1970]; None: it does not say."""
+    try:
+        date = parsedate_to_datetime(answer.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return date.timestamp() if date.tzinfo else None
+
+
 def is_page(answer: Answer) -> bool:
     """Whether this is a page for people: something between us and the server has answered."""
     html = "html" in answer.headers.get("content-type", "").lower()

@@ -13,6 +13,7 @@ import base64
 import re
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPException
@@ -33,7 +34,7 @@ from ..ports import Aggregate, Field, Parcel, Precision
 from . import _influx_answers as answers
 from . import _influx_buckets as buckets_of
 from . import _influx_rights as rights
-from ._influx_faults import Answer, Gone, Place, fault, read_fault, refusal, refuse_wide
+from ._influx_faults import Answer, Gone, Place, date_of, fault, read_fault, refusal, refuse_wide
 from ._influx_lost import lost, stopped
 
 if TYPE_CHECKING:  # a run that only delivers what waits must not pay for this import
@@ -82,6 +83,7 @@ class Influx:
         self._client: Any = None
         self._product: Product | None = None
         self._known: dict[tuple[str, str], dict[str, Field]] = {}
+        self._dated: tuple[float, float] | None = None  # the date of the last answer [s since 1970], and when it came
         self._there = set[str]()  # databases of 3 that are there: it makes others without being asked
 
     @property
@@ -117,6 +119,10 @@ class Influx:
             return self._buckets().kept(self._name(bucket))
         except (Denied, Rejected):
             return None
+
+    def clock(self) -> float | None:
+        """See `ports.Carrier`: the date of the last answer, and what has passed since."""
+        return None if self._dated is None else self._dated[0] + time.monotonic() - self._dated[1]
 
     def write(
         self,
@@ -329,11 +335,14 @@ class Influx:
         """Any answer, whole. Raises: Unreachable, when none comes; Denied."""
         try:
             response = send(self._api())
-            return Answer(response.status, _small(response.headers), response.data)
+            answer = Answer(response.status, _small(response.headers), response.data)
         except ApiException as error:
             return self._refused(error)
         except TRANSPORT as error:
             raise self._lost(error) from error
+        if (date := date_of(answer)) is not None:
+            self._dated = (date, time.monotonic())
+        return answer
 
     def _refused(self, error: Any) -> Answer:
         """The answer in an error of influxdb-client. Raises: Unreachable, when there is none (TLS)."""
