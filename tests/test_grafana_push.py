@@ -6,6 +6,8 @@ import re
 import shutil
 import socket
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -236,6 +238,32 @@ def test_a_folder_that_a_person_called_so_is_used(server):
     assert {one["folder"] for one in server.dashboards.values()} == {"mine"}
     assert {one["folderUID"] for one in server.rules.values()} == {"mine"}
     assert states(sent(server)) == {SAME}
+
+
+def test_two_pushes_at_once_leave_one_of_each_and_nothing_for_the_next(server):
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda _: sent(server), range(2)))
+    assert {state for steps in both for state in states(steps)} <= {NEW, SAME, KEPT, REFUSED}
+    assert set(server.versions().values()) == {1}
+    assert states(sent(server)) == {SAME}
+
+
+def test_an_answer_that_is_lost_on_the_way_ends_a_push_and_the_next_one_does_the_rest(server, monkeypatch):
+    done = threading.Event()
+
+    def slow(method, path):
+        if (method, path) == ("POST", "/api/dashboards/db") and len(server.dashboards) == 3:
+            done.wait(10)
+
+    monkeypatch.setattr(grafana_api, "TIMEOUT", 0.5)
+    server.meanwhile = slow
+    with pytest.raises(Away, match="does not answer"):
+        sent(server)
+    server.meanwhile = None
+    done.set()
+    monkeypatch.undo()
+    assert states(sent(server)) == {NEW, SAME}
+    assert set(server.versions().values()) == {1}
 
 
 # two installations in one Grafana
