@@ -41,7 +41,8 @@ def main(options: argparse.Namespace) -> int:
     _refuse_home(settings.home)
     with _alone(settings.home) as told, closing(context.store), closing(listen(options.host, options.port)) as ear:
         address = _address(options.host, ear.getsockname()[1])
-        told.write_text(json.dumps({"address": address, "process": os.getpid()}), encoding="utf-8")
+        here = json.dumps({"address": address, "process": os.getpid()})
+        told.write_text(here, encoding="utf-8")
         with open_log(settings.home, settings.log, "serve.log", ("fieldline", "uvicorn", "asyncio")):
             parse("SHOW DATABASES")  # the first question need not wait for the grammar
             try:
