@@ -45,7 +45,8 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EACCES:
             fix = "Ports below 1024 are the administrator's: leave --port out, or put a proxy before the server."
             raise UsageError(where, "no right to this port", "one that this user may open", fix) from error
-        fix = f"Another program (an InfluxDB?) may have the port: try --port {port + 1 if port < 2**16 - 1 else 8087}."
+        other = port + 1 if port < 2**16 - 1 else 8087
+        fix = f"Another program (an InfluxDB, fieldline with another home?) has the port: try --port {other}."
         raise UsageError(where, error.strerror or str(error), "a port that is free", fix) from error
     return ear
 
