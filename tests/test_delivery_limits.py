@@ -5,6 +5,7 @@ import pytest
 
 from delivering import BUCKET, Clock, Mast, header, ns, parcel, rows, stored, temp, wanted
 from facade import ALL, Rights
+from fieldline.cli.examine.store import most_columns
 from fieldline.cli.stores import open_outbox
 from fieldline.errors import Rejected
 from fieldline.ledger import Ledger
@@ -28,6 +29,7 @@ def test_new_db_on_dedicated_says_what_to_type_in_the_vendors_tool(facade, tmp_p
     server.create(BUCKET, 3000)
     for _ in range(2):
         assert site.call("new-db", str(site.path)) == 0, site.err
+        assert f"bucket {BUCKET} is there" in site.out, "nobody tells whether it was"
     assert site.call("new-db", "--update", str(site.path)) == 1
     assert f"influxctl database update --retention-period 3000d {BUCKET}" in site.err
     assert site.call("update-db", str(site.path)) == 0, site.err
@@ -106,6 +108,15 @@ def test_how_many_columns_a_server_takes_is_known_by_its_name_and_plan(influxdb,
         finally:
             outbox.close()
             outbox.queue.ledger.close()
+
+
+@pytest.mark.parametrize("url", ["https://eu-central-1-1.aws.cloud2.influxdata.com", "http://influx.example.org"])
+@pytest.mark.parametrize("more", [{}, {"plan": "free"}, {"columns": 500}, {"plan": "free", "columns": 500}])
+def test_doctor_and_outbox_know_of_the_same_columns(url, more):
+    settings = Settings.model_validate({"store": "influxdb", "influxdb": {"url": url, **more}})
+    outbox = open_outbox(settings, Ledger(None, SCHEMA), hurried=True)
+    assert most_columns(settings) == (outbox._cap.columns or outbox._cap.likely_columns)
+    outbox.queue.ledger.close()
 
 
 def test_a_token_that_may_only_write_delivers_and_says_that_flags_are_not_judged_again(facade, tmp_path):

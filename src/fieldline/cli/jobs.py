@@ -286,7 +286,8 @@ class Work:
                 outcome.notes.append(f"bucket {bucket} keeps rows {_days(wanted)} now; before: {_days(days)}")
                 continue
             other = f" (the configuration says {_days(wanted)}; --update changes it)" if days != wanted else ""
-            word = "would be made" if self.options.dry_run else "was there" if bucket in before else "made"
+            made = "made" if before or self._buckets() else "is there"  # a server that lists none may have had it
+            word = "would be made" if self.options.dry_run else "was there" if bucket in before else made
             outcome.notes.append(f"bucket {bucket} {word}, keeps rows {_days(days)}{other}")
 
     def _buckets(self) -> Mapping[str, int | None]:

@@ -126,8 +126,9 @@ def width(visit: Visit) -> Iterator[Finding]:
 
 def most_columns(settings: Settings) -> int | None:
     """How many columns a measurement may have there; None: any number."""
-    host = urlsplit(settings.influxdb.url).hostname or ""
-    return settings.influxdb.columns or (SERVERLESS_COLUMNS if host.endswith(CLOUD) else None)
+    own = settings.influxdb
+    narrow = own.plan == "free" or (urlsplit(own.url).hostname or "").endswith(CLOUD)
+    return own.columns or (SERVERLESS_COLUMNS if narrow else None)
 
 
 def columns(layouts: Iterable[Layout], rules: Rules, apart: bool) -> int:
