@@ -644,6 +644,28 @@ def test_each_kind_of_trouble_has_a_rule(rules):
     assert kinds.count("no-data") == 3 and kinds.count("stuck") == 10
 
 
+def test_a_message_of_a_rule_leads_to_the_panel_that_shows_the_trouble(rules):
+    site, found = rules
+    made = {one["uid"]: {panel["id"]: panel for panel in panels(one)} for one in dashboards(site)}
+    titles = {}
+    for rule in found:
+        kind, words = rule["labels"]["kind"], rule["annotations"]
+        if kind != "stuck":
+            panel = made[words["__dashboardUid__"]][int(words["__panelId__"])]
+            titles.setdefault(kind, set()).add(panel["title"])
+            if kind in ("no-data", "battery"):
+                (table,) = re.findall(r'FROM "(\w+)"', rule["data"][0]["model"]["query"])
+                assert table in panel["title"]
+        assert ("$values.B.Value" in words["summary"]) == (kind in ("battery", "flags", "outbox"))
+    assert all(title.endswith(": newest record") for title in titles["no-data"])
+    assert all(title.startswith("Battery, ") for title in titles["battery"])
+    assert [titles[kind] for kind in ("flags", "runs", "outbox")] == [
+        {"Values by flag"},
+        {"Failed jobs"},
+        {"Rows that wait"},
+    ]
+
+
 def test_rules_can_be_switched_off_and_moved(tables):
     none = Alerts(no_data_minutes=0, battery_volts=0, failed_percent=0, stuck=False, waiting_rows=0, failed_runs=0)
     site = Site(joined(promised(tables)), tables, outbox=True, grafana=Grafana(alerts=none))

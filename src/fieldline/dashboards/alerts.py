@@ -1,7 +1,7 @@
 """When Grafana calls: rules for silence, batteries, failed flags, stuck sensors, waiting rows and failed runs.
 
 The rules stand as Grafana's API takes them; `groups` gives the same ones as files for provisioning have them. Alerts
-take no variables, so data sources and stations are written out.
+take no variables, so data sources and stations are written out. A message leads to the panel that shows the trouble.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 
 from ..groups import Shown
 from . import overview as first
-from .frame import Json
+from .frame import Json, arranged
 from .names import uid
 from .queries import Look, name, select, target, width
+from .runs import runs
 from .site import RUNS, Row, Site, title_of
 
 GROUP_SECONDS = 60
@@ -21,6 +22,7 @@ _PENDING = "5m"  # how long something must be so before anybody is told
 _HOUR = 3600
 _FAILED_SPAN = 6 * _HOUR
 _BATTERY_SPAN = _HOUR
+_NOW = '{{ printf "%.4g" $values.B.Value }}'  # what a message says of the value that was compared
 _FEWEST = 10  # values that a stuck sensor must have sent
 
 
@@ -34,10 +36,23 @@ def rules(site: Site) -> list[Json]:
     found: list[Json] = []
     for station in site.stations:
         layout, look = site.of(station), Look(site, station, variables=False)
-        found += _silent(look, first.tables(layout))
-        found += _batteries(look, first.battery(layout))
+        overview = arranged(first.overview(layout, Look(site, station)))
+        ages, batteries = _silent(look, first.tables(layout)), _batteries(look, first.battery(layout))
+        found += _leading([*ages, *batteries], site.part(station, "overview"), overview)
         found += _stuck(look, [one for table in layout.tables for one in table.fields])
-    return [*found, *_of_runs(Look(site, "", variables=False))]
+    own = _of_runs(Look(site, "", variables=False))
+    return [*found, *_leading(own, site.part("", RUNS), arranged(runs(Look(site, ""))))]
+
+
+def _leading(found: Iterable[tuple[str, Json]], dashboard: str, panels: Sequence[Json]) -> Iterator[Json]:
+    """Rules whose messages lead to a panel of a dashboard, each with the title of its panel before."""
+    for title, rule in found:
+        whole = f"{title}. "  # stands before the description where the title had to be cut
+        number = next(
+            one["id"] for one in panels if title == one["title"] or one.get("description", "").startswith(whole)
+        )
+        place = {"__dashboardUid__": dashboard, "__panelId__": str(number)}
+        yield {**rule, "annotations": {**rule["annotations"], **place}}
 
 
 def groups(site: Site) -> list[Json]:
@@ -62,7 +77,7 @@ def contact_points(site: Site) -> list[Json]:
     return [{**own, "type": "email", "settings": settings, "disableResolveMessage": False}]
 
 
-def _silent(look: Look, rows: Iterable[Row]) -> Iterator[Json]:
+def _silent(look: Look, rows: Iterable[Row]) -> Iterator[tuple[str, Json]]:
     """No row of a table for as long as configured, and for three of its intervals."""
     minutes = look.site.grafana.alerts.no_data_minutes
     for row in rows if minutes else ():
@@ -71,18 +86,19 @@ def _silent(look: Look, rows: Iterable[Row]) -> Iterator[Json]:
         asked = [_asked(look, row[0], query, span, 0), _last("B", "A"), _threshold("C", "B", "lt", 1)]
         text = f"No row of {row[1]} came for {width(span)}."
         more = "Is the logger on, LoggerNet collecting, the computer on? `fieldline doctor` tells."
-        yield _rule(look, "no-data", row[1], f"{row[1]}: no data", asked, text, more, silent="Alerting")
+        rule = _rule(look, "no-data", row[1], f"{row[1]}: no data", asked, text, more, silent="Alerting")
+        yield first.age_title(row), rule
 
 
-def _batteries(look: Look, fields: Iterable[Shown]) -> Iterator[Json]:
+def _batteries(look: Look, fields: Iterable[Shown]) -> Iterator[tuple[str, Json]]:
     volts = look.site.grafana.alerts.battery_volts
     for one in fields if volts else ():
         span = max(_BATTERY_SPAN, 3 * (look.site.interval(one.table) or 0))
         query = select(look, one.table, [f"mean({name(one.name)})"], every="")
         asked = [_asked(look, one.bucket, query, span, 0), _last("B", "A"), _threshold("C", "B", "lt", volts)]
-        text = f"{one.name} of {one.measurement} is below {volts:g} V, as a mean of {width(span)}."
-        title = f"{one.measurement}: battery low"
-        yield _rule(look, "battery", f"{one.measurement} {one.name}", title, asked, text, "Look at charger and load.")
+        text = f"{one.name} of {one.measurement} is {_NOW} V, below {volts:g} V, as a mean of {width(span)}."
+        title, what = f"{one.measurement}: battery low", f"{one.measurement} {one.name}"
+        yield first.battery_title(one), _rule(look, "battery", what, title, asked, text, "Look at charger and load.")
 
 
 def _stuck(look: Look, fields: Iterable[Shown]) -> Iterator[Json]:
@@ -125,7 +141,7 @@ def _flat_line(site: Site, one: Shown) -> Mapping[str, Any] | None:
     return None
 
 
-def _of_runs(look: Look) -> Iterator[Json]:
+def _of_runs(look: Look) -> Iterator[tuple[str, Json]]:
     """What the program tells of itself."""
     given, bucket = look.site.grafana.alerts, look.site.runs
     if given.failed_percent:
@@ -136,8 +152,10 @@ def _of_runs(look: Look) -> Iterator[Json]:
             _last("B", "A"),
             _threshold("C", "B", "gt", given.failed_percent),
         ]
-        text = f"More than {given.failed_percent:g} % of the values of the last {width(_FAILED_SPAN)} failed a check."
-        yield _rule(look, "flags", "", "Many values fail", asked, text, "The dashboard of the flags shows which ones.")
+        span, most = width(_FAILED_SPAN), f"{given.failed_percent:g} %"
+        text = f"{_NOW} % of the values of the last {span} failed a check, more than {most}."
+        more = "The dashboards of quality and completeness show which ones."
+        yield "Values by flag", _rule(look, "flags", "", "Many values fail", asked, text, more)
     if given.failed_runs:
         query = first.of_runs(look, [f"count({name('ok')})"], every="", where=[f"{name('ok')} = false"])
         asked = [
@@ -146,14 +164,13 @@ def _of_runs(look: Look) -> Iterator[Json]:
             _threshold("C", "B", "gt", given.failed_runs - 0.5),
         ]
         text = f"{given.failed_runs} or more jobs failed within an hour."
-        yield _rule(look, "runs", "", "Runs fail", asked, text, "The dashboard of the runs has their messages.")
+        yield "Failed jobs", _rule(look, "runs", "", "Runs fail", asked, text, "This panel has their messages.")
     if given.waiting_rows and look.site.outbox:
         query = first.of_runs(look, [f"last({name('waiting')})"], every="")
         asked = [_asked(look, bucket, query, _HOUR, 0), _last("B", "A"), _threshold("C", "B", "gt", given.waiting_rows)]
-        text = f"More than {given.waiting_rows:,} rows wait for the server."
-        yield _rule(
-            look, "outbox", "", "Rows wait", asked, text, "Nothing is lost; `fieldline outbox` tells why they wait."
-        )
+        text = f"{_NOW} rows wait for the server, more than {given.waiting_rows:,}."
+        more = "Nothing is lost; `fieldline outbox` tells why they wait."
+        yield "Rows that wait", _rule(look, "outbox", "", "Rows wait", asked, text, more)
 
 
 def _rule(

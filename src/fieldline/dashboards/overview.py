@@ -93,6 +93,16 @@ def ages(layout: Layout, look: Look) -> list[Tile]:
     return evenly(list(_ages(layout, look)))
 
 
+def age_title(row: Row) -> str:
+    """The title of the panel that tells how old the records of a table are."""
+    return f"{row[1]}: newest record"
+
+
+def battery_title(one: Shown) -> str:
+    """The title of the panel of a battery."""
+    return f"Battery, {one.measurement}"
+
+
 def _ages(layout: Layout, look: Look) -> Iterator[Tile]:
     """When the newest record of each table came."""
     for row in tables(layout):
@@ -101,7 +111,7 @@ def _ages(layout: Layout, look: Look) -> Iterator[Tile]:
             look, row, [name(field)], every="", time=f"time > now() - {_OLDEST}", end="ORDER BY time DESC LIMIT 1"
         )
         built = stat(
-            f"{row[1]}: newest record",
+            age_title(row),
             f"How long ago the newest record of {row[1]} was made, by the logger's clock.",
             [target(look, row[0], query, 0, form="table")],
             fields="/^time$/i",
@@ -155,7 +165,7 @@ def _battery(layout: Layout, look: Look) -> Iterator[Tile]:
         every = look.site.interval(one.table)
         low = look.site.grafana.alerts.battery_volts
         built = stat(
-            f"Battery, {one.measurement}",
+            battery_title(one),
             f"`{one.name}` of {one.station} {one.measurement}; the line has the least of each window.",
             [target(look, one.bucket, query, 0, one.label)],
             graph=True,
