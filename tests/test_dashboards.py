@@ -767,6 +767,14 @@ def test_an_export_deletes_dashboards_that_are_no_longer_made_and_nothing_else(t
     assert "mine.json" in names and "fieldline-gone-wind.json" not in names
 
 
+def test_an_export_to_where_nothing_can_be_written_is_told_in_words(tmp_path, capsys):
+    taken = tmp_path / "taken"
+    taken.write_text("a file", "utf-8")
+    assert main(argv=["dashboards", "export", str(taken), *EXPORTS["demo"]], project=PROJECT) == 2
+    said = capsys.readouterr().err
+    assert str(taken) in said and "expected a folder that can be written to" in said and "Traceback" not in said
+
+
 def test_an_export_without_a_folder_says_what_to_type(capsys):
     assert main(argv=["dashboards", "export", "--demo"], project=PROJECT) == 2
     assert "fieldline dashboards export grafana" in capsys.readouterr().err

@@ -14,6 +14,7 @@ import pandas as pd
 from ..dashboards import Site, joined, promised
 from ..dashboards.demo import demo
 from ..dashboards.files import files
+from ..dashboards.site import title_of
 from ..errors import StoreError, UsageError
 from ..groups import Known
 from ..groups.shown import declared
@@ -46,13 +47,15 @@ def export(options: argparse.Namespace) -> int:
     stations = wanted(site, options.station)
     folder = Path(options.target)
     made = files(site, stations)
-    for name, text in made.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
     gone = _stale(folder / "dashboards", made) if stations is None else []
-    for path in gone:
-        path.unlink()
+    try:
+        _write(folder, made)
+        for path in gone:
+            path.unlink()
+    except OSError as error:
+        found = f"{error.filename}: {error.strerror}"
+        fix = "Close what holds it open, or name another folder."
+        raise UsageError(f"dashboards export {folder}", found, "a folder that can be written to", fix) from error
     print(f"{len(made)} files in {folder}" + (f", {len(gone)} that are no longer made were deleted" if gone else ""))
     count = sum(name.startswith("dashboards/") for name in made)
     if count > _GIT_SYNC:
@@ -62,6 +65,13 @@ def export(options: argparse.Namespace) -> int:
         )
     print("let Grafana read them as docs/grafana.md says, or send all to it: fieldline dashboards push")
     return DONE
+
+
+def _write(folder: Path, made: Mapping[str, str]) -> None:
+    for name, text in made.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _stale(folder: Path, made: Mapping[str, str]) -> list[Path]:
@@ -87,10 +97,11 @@ def wanted(site: Site, station: str | None) -> tuple[str, ...] | None:
     """The stations that were asked for; None: all. Raises: UsageError."""
     if station is None:
         return None
-    if station not in site.stations:
-        known = ", ".join(filter(None, site.stations)) or "none"
-        raise UsageError(f"--station {station}", "no such station", f"one of: {known}", "Leave it out for all of them.")
-    return (station,)
+    known = {title_of(one): one for one in site.stations}
+    if station not in known:
+        fix = "Leave it out for all of them."
+        raise UsageError(f"--station {station}", "no such station", f"one of: {', '.join(known) or 'none'}", fix)
+    return (known[station],)
 
 
 def site_of(options: argparse.Namespace) -> Site:
