@@ -218,6 +218,34 @@ def test_policies_and_databases_are_shown(store):
     assert policies["values"] == [["autogen", "720h0m0s", "168h0m0s", 1, True]]
 
 
+@pytest.mark.parametrize(
+    ("names", "matching"),
+    [([""], []), (["a" * 5_000], []), (["", "station number 1"], ["station number 1"])]
+    + [(["station number 2", "station number 1"], ["station number 1"]), (["☂1", "é", ""], ["☂1"])],
+)
+def test_values_of_a_tag_are_all_that_rows_have(store, names, matching):
+    for number, name in enumerate(names):
+        write(store, tags=("t",), since=T0 + pd.Timedelta(number, "h"), f=[1.0, 2.0], t=[name] * 2)
+    there = sorted(filter(None, names))
+    shown = [[["t", name] for name in some] for some in (there, matching)]
+    for question, rows in zip(("", "WHERE t =~ /1/"), shown, strict=True):
+        answer = ask(store, f"SHOW TAG VALUES FROM m WITH KEY = t {question}")
+        assert [row for series in answer for row in series["values"]] == rows
+    keys = ask(store, "SHOW TAG KEYS FROM m")
+    assert [row for series in keys for row in series["values"]] == ([["t"]] if there else [])
+
+
+@pytest.mark.parametrize("way", ["", "DESC"])
+def test_one_row_is_the_first_or_last_that_the_condition_lets_through(store, way):
+    write(store, tags=("t",), f=[1.0, 2.0, 3.0, 4.0], g=[None, 5.0, 6.0, None], t=["a"] * 4)
+    write(store, tags=("t",), f=[7.0, 8.0, 9.0, 10.0], g=[None, 11.0, 12.0, None], t=["b"] * 4)
+    for question in ("g FROM m", "g, t FROM m", "g FROM m WHERE t = 'a'", "f FROM m WHERE g > 5 AND f < 9"):
+        asked = f"SELECT {question} ORDER BY time {way}"
+        assert values(store, f"{asked} LIMIT 1") == values(store, asked)[:1]
+        assert values(store, f"{asked} LIMIT 1 OFFSET 1") == values(store, asked)[1:2]
+    assert values(store, f"SELECT g FROM m WHERE f > 99 ORDER BY time {way} LIMIT 1") == []
+
+
 # where it differs from influxd 1.6.7 (docs/influxql.md)
 
 

@@ -242,10 +242,15 @@ def authorize(context: Context, request: HTTPConnection, scope: Scope, bucket: s
         429 (too many failures from that address).
     """
     access = _access(context, request, scope)
+    refuse_unless(access, scope, bucket)
+    return access
+
+
+def refuse_unless(access: Access, scope: Scope, bucket: str | None) -> None:
+    """Raise HTTPException 403 unless a request may read or write this bucket (None: any at all)."""
     if not access.may(scope, bucket):
         what = "any bucket" if bucket is None else f"bucket {bucket!r}"
         raise HTTPException(403, f"this key may not {scope} {what}")
-    return access
 
 
 def trusted(keys: Keys, headers: Mapping[str, str]) -> bool:

@@ -32,7 +32,7 @@ from starlette.responses import Response, StreamingResponse
 from ..errors import FieldlineError, Rejected, Unreachable
 from ..influxql import QueryError, Room, Series, Show, Statement, SyntaxFault, databases, parse
 from .context import Context
-from .keys import Access, authorize
+from .keys import Access, authorize, refuse_unless
 from .replies import VERSION, Body, Direct, Json, json_bytes, refuse_unknown
 
 EPOCHS = {
@@ -195,7 +195,7 @@ def _allowed(context: Context, request: Request, statements: list[Statement], bu
     """What the request may read, if it may read all that it asks for. Raises: HTTPException."""
     access = authorize(context, request, "read")
     for name in {name for statement in statements for name in databases(statement, bucket)} - {""}:
-        authorize(context, request, "read", name)
+        refuse_unless(access, "read", name)
     return access
 
 

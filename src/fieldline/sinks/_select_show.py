@@ -13,7 +13,7 @@ from ..influxql.tree import Binary, Expr, QueryError, Regex, Show, Source
 from . import _catalog as catalog
 from ._catalog import Column, Cursor, Table, sql
 from ._select_names import kinds_of
-from ._select_sources import matching, measurements, tables
+from ._select_sources import matching, refuse_unknown, tables
 from ._select_where import Names, Piece, tag_condition
 
 KINDS = {"number": "float", "integer": "integer", "text": "string", "boolean": "boolean"}
@@ -30,9 +30,9 @@ def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int, room: Room) 
         raise QueryError("database name required")
     if statement.what == "policies":
         return [_policies(cursor, bucket)]
-    there = measurements(cursor, bucket)
+    refuse_unknown(cursor, bucket)
     if statement.what == "measurements":
-        return _measurements(cursor, bucket, there, statement, now_ns)
+        return _measurements(cursor, bucket, catalog.measurements(cursor, bucket), statement, now_ns)
     found = tables(cursor, bucket, statement.sources or EVERYTHING)
     where, _ = split(statement.where, now_ns, "")
     found.sort(key=lambda table: table.measurement)
@@ -101,9 +101,13 @@ def _wanted(cursor: Cursor, tags: Sequence[Column], statement: Show) -> list[Col
 
 
 def _values(cursor: Cursor, table: Table, tag: Column, chosen: Piece, most: int) -> list[str]:
-    """The values of a tag, sorted."""
-    there = sql("{where} AND {tag} <> ''", where=chosen.text, tag=tag.name)
-    return [value for (value,) in _ask(cursor, table, [tag.name], Piece(there, chosen.values), most)]
+    """The values of a tag, sorted. Mostly there is one: its table's statistics tell that without a look at the rows."""
+    there = Piece(sql("{where} AND {tag} <> ''", where=chosen.text, tag=tag.name), chosen.values)
+    ends = sql("SELECT min({tag}), max({tag}) FROM {t} WHERE {there}", tag=tag.name, t=table.path, there=there.text)
+    first, last = cursor.execute(ends, list(there.values)).fetchone()
+    if first == last or most == 1:
+        return [] if first is None else [first]
+    return [value for (value,) in _ask(cursor, table, [tag.name], there, most)]
 
 
 def _ask(cursor: Cursor, table: Table, wanted: list[str], chosen: Piece, most: int) -> list[tuple[Any, ...]]:

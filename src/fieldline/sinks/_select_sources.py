@@ -32,7 +32,7 @@ def tables(cursor: Cursor, bucket: str, sources: Sequence[Source]) -> list[Table
             known = _known(cursor, OF_ONE, database, source.name)
             wanted = set(known)
         if not known:
-            measurements(cursor, database)  # for its error
+            refuse_unknown(cursor, database)
         found |= {(database, name): known[name] for name in wanted}
     return list(found.values())
 
@@ -52,11 +52,10 @@ def _named(cursor: Cursor, query: Sql, values: Sequence[str]) -> dict[str, Table
     return {name: Table(values[0], name, places[name], tuple(found)) for name, found in columns.items()}
 
 
-def measurements(cursor: Cursor, database: str) -> list[str]:
-    """All measurements of a bucket, sorted. Raises: QueryError."""
+def refuse_unknown(cursor: Cursor, database: str) -> None:
+    """Raise QueryError unless there is such a bucket."""
     if database not in catalog.buckets(cursor):
         raise QueryError(f"database not found: {database}")
-    return catalog.measurements(cursor, database)
 
 
 def matching(cursor: Cursor, names: Sequence[str], regex: str) -> set[str]:
