@@ -377,6 +377,15 @@ def test_a_description_says_field_place_table_interval_and_averaging(made):
     assert "each window: as chosen above" in words and "fails outside -45.25 to 70.25" in words
 
 
+def test_a_description_speaks_of_a_choice_and_of_limits_only_where_there_are_some(made):
+    for dashboard in made.values():
+        for one in panels(dashboard):
+            chosen = any("$agg" in target["query"] for target in one["targets"])
+            assert ("as chosen above" in one["description"]) == chosen, (dashboard["uid"], one["title"])
+            dashed = one["fieldConfig"]["defaults"].get("custom", {}).get("thresholdsStyle") == {"mode": "dashed"}
+            assert ("Dashed lines" in one["description"]) == dashed, (dashboard["uid"], one["title"])
+
+
 def test_a_public_copy_has_no_variables(made):
     public = [one for name, one in made.items() if name.endswith("-public")]
     assert len(public) == 2

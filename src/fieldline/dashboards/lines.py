@@ -136,14 +136,20 @@ def limits(shown: Panel) -> Json:
     return steps((None, "transparent"), *sorted(unique.items()))
 
 
-def described(shown: Panel, look: Look, words: str = "") -> str:
-    """What a panel shows, for its corner: each series with field, place, table, interval and averaging."""
+def described(shown: Panel, look: Look, words: str = "", how: str | None = None) -> str:
+    """What a panel shows, for its corner: each series with field, place, table, interval and averaging.
+
+    Args:
+        words: instead of the description that the layout has.
+        how: what a window becomes in a picture that is no lines over time; '': it has none. None: as lines have it.
+    """
     parts = [words or shown.description]
     for one in shown.series:
         every = look.site.interval(one.table)
         where = f"{one.station} {one.measurement}".strip() + (f", every {width(every)}" if every else "")
-        parts.append(f"- {one.label}: `{one.name}` of {where}; each window: {_how(look, one)}{_judged(one)}")
-    if shown.thresholds:
+        window = _how(look, one) if how is None else how
+        parts.append(f"- {one.label}: `{one.name}` of {where}{window and '; each window: ' + window}{_judged(one)}")
+    if shown.thresholds and how is None:
         parts.append("Dashed lines: limits of the checks; yellow: suspect beyond, red: fails beyond.")
     return "\n".join(parts)
 

@@ -30,11 +30,11 @@ def pair(shown: Panel, look: Look, section: str) -> list[Tile]:
         return [lines(shown, look, section)]
     query = select(look, one.table, [f"mean({name(one.name)}) - mean({name(other.name)})"], good=shown.series)
     every = shortest(look, [one.table])
-    words = f"{one.label} minus {other.label}. {shown.description}"
+    words = described(shown, look, how="mean")
     difference = panel(
         "timeseries",
         f"{shown.title}, difference",
-        described(shown, look, words),
+        words,
         [target(look, one.bucket, query, 0, "difference")],
         {"legend": legend(("lastNotNull", "min", "max", "mean")), "tooltip": TOOLTIP},
         unit=unit(one.unit),
@@ -50,7 +50,7 @@ def pair(shown: Panel, look: Look, section: str) -> list[Tile]:
         },
         overrides=[override("difference", color=fixed(one.colour))],
     )
-    against = scatter(f"{shown.title}, one against the other", described(shown, look), look, one, other, every)
+    against = scatter(f"{shown.title}, one against the other", words, look, one, other, every)
     return [Tile(difference, 14, 8, section), Tile(against, 10, 8, section)]
 
 
@@ -103,7 +103,7 @@ def profile(shown: Panel, look: Look, section: str) -> list[Tile]:
     built = panel(
         "xychart",
         shown.title,
-        described(shown, look, "Least, mean and greatest value of the chosen range, over height."),
+        described(shown, look, "Least, mean and greatest value of the chosen range, over height.", how=""),
         targets,
         xy([(word + _VALUE, word, word) for word in _PROFILE]),
         transformations=[{"id": "merge", "options": {}}],
@@ -131,7 +131,7 @@ def rose(shown: Panel, look: Look, section: str) -> list[Tile]:
     often = panel(
         "bargauge",
         f"{shown.title}: where it comes from",
-        described(shown, look, "How many rows of the chosen range had the wind from each of eight directions."),
+        described(shown, look, "How many rows of the chosen range had the wind from each of eight directions.", how=""),
         targets,
         {
             "displayMode": "basic",
@@ -163,7 +163,7 @@ def rose(shown: Panel, look: Look, section: str) -> list[Tile]:
     )
     strong = scatter(
         f"{shown.title}: speed by direction",
-        described(shown, look, "One point a window."),
+        described(shown, look, "One point a window: its mean speed and its last direction.", how=""),
         look,
         direction,
         speed,
@@ -203,7 +203,12 @@ def depth(shown: Panel, look: Look, section: str) -> list[Tile]:
     }  # fmt: skip
     words = f"{shown.description} The surface is above."
     built = panel(
-        "heatmap", shown.title, described(shown, look, words), targets, options, interval=width(every) if every else ""
+        "heatmap",
+        shown.title,
+        described(shown, look, words, how="mean"),
+        targets,
+        options,
+        interval=width(every) if every else "",
     )
     return [Tile(built, 12, 8, section)]
 
@@ -221,7 +226,9 @@ def fingerprint(shown: Panel, look: Look, section: str) -> list[Tile]:
     built = panel(
         "table",
         shown.title,
-        described(shown, look, f"{shown.description} Means of an hour, of the newest 30 days, the last one above."),
+        described(
+            shown, look, f"{shown.description} Means of an hour, the newest 30 days, the last one above.", how=""
+        ),
         [target(look, one.bucket, query, 0, form="table")],
         {"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
         transformations=_days_by_hours(zone(look.site.zone)),
@@ -280,7 +287,7 @@ def balance(shown: Panel, look: Look, section: str) -> list[Tile]:
     built = panel(
         "timeseries",
         shown.title,
-        described(shown, look),
+        described(shown, look, how="mean"),
         targets,
         {"legend": legend(("lastNotNull", "min", "max", "mean")), "tooltip": TOOLTIP},
         unit=unit(shown.series[0].unit),

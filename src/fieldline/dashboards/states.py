@@ -41,6 +41,7 @@ def flags(shown: Panel, look: Look, section: str) -> list[Tile]:
         if span := spanned(look, one.table, quickest):
             overrides.append(override(one.label, custom_spanNulls=span))
     words = "The worst flag of each window: good, not evaluated, suspect or fail. No band: no value."
+    words = described(shown, look, words, how="")
     built = panel(
         "state-timeline",
         shown.title,
@@ -76,7 +77,7 @@ def diagnostics(shown: Panel, look: Look, section: str) -> list[Tile]:
     built = panel(
         "state-timeline",
         shown.title,
-        described(shown, look, "The highest word of each window. " + " ".join(words)),
+        described(shown, look, "The highest word of each window. " + " ".join(words), how=""),
         targets,
         _timeline(values="auto"),
         color={"mode": "thresholds"},
