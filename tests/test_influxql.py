@@ -220,8 +220,13 @@ def test_policies_and_databases_are_shown(store):
 
 @pytest.mark.parametrize(
     ("names", "matching"),
-    [([""], []), (["a" * 5_000], []), (["", "station number 1"], ["station number 1"])]
-    + [(["station number 2", "station number 1"], ["station number 1"]), (["☂1", "é", ""], ["☂1"])],
+    [
+        ([""], []),
+        (["a" * 5_000], []),
+        (["", "station number 1"], ["station number 1"]),
+        (["station number 2", "station number 1"], ["station number 1"]),
+        (["☂1", "é", ""], ["☂1"]),
+    ],
 )
 def test_values_of_a_tag_are_all_that_rows_have(store, names, matching):
     for number, name in enumerate(names):
