@@ -306,6 +306,17 @@ def test_a_station_of_another_installation_with_the_same_name_is_left_alone_and_
     assert len(told(steps, UPDATED)) >= len(kept)
 
 
+def test_a_store_of_another_installation_with_a_bucket_of_the_same_name_is_not_lost_to_it(server):
+    sent(server, site(stations=("north",), store_url="http://north.example.org"))
+    before = everything(server)
+    steps = sent(server, site(stations=("south",), store_url="http://south.example.org", email="s@example.org"))
+    kept = [one for one in steps if one.state == KEPT and one.kind == "data source"]
+    assert [one.name for one in kept] == ["fieldline field"]
+    assert "another store" in kept[0].lines[0] and "grafana.source" in kept[0].lines[0]
+    assert "north.example.org" in kept[0].lines[1]
+    assert everything(server) == before
+
+
 def test_a_name_of_its_own_keeps_an_installation_apart_whatever_else_is_equal(server):
     one, other = site(), site(source="valley", folder="Valley", store_url="https://valley.example.org")
     sent(server, one)
@@ -430,7 +441,7 @@ def test_our_own_change_of_a_data_source_is_written_and_its_token_and_default_st
     for one in full.sources.values():
         one["isDefault"] = True
     elsewhere = site(store_url="https://store.example.org")
-    assert states(sent(full, elsewhere, token="")) == {SAME, UPDATED}
+    assert states(sent(full, elsewhere, token="", overwrite=True)) == {SAME, UPDATED}
     for uid, one in full.sources.items():
         assert (one["url"], one["isDefault"]) == ("https://store.example.org", True)
         assert one["jsonData"]["httpHeaderName1"] == "Authorization"
@@ -462,7 +473,7 @@ def test_a_name_and_password_of_influxdb_1_are_a_login_since_it_knows_no_tokens_
         assert "pass:word" not in json.dumps(one)
     assert states(sent(full, token=login)) == {SAME}
     elsewhere = site(store_url="https://store.example.org")
-    assert states(sent(full, elsewhere, token="")) == {SAME, UPDATED}
+    assert states(sent(full, elsewhere, token="", overwrite=True)) == {SAME, UPDATED}
     assert {one["user"] for one in full.sources.values()} == {"tower"}
     assert states(sent(full, elsewhere, token=login)) == {SAME}
     assert states(sent(full, elsewhere)) == {SAME, UPDATED}  # a token again
@@ -512,7 +523,8 @@ def test_a_missing_right_is_named(full, right):
     if right == "datasources:write":
         sent(full)
         full.requests.clear()
-    steps = sent(full, site({**UNITS, "Temp_30m": "degC"}, store_url="https://store.example.org"))
+    overwrite = right == "datasources:write"  # nothing else writes a data source whose address is another one
+    steps = sent(full, site({**UNITS, "Temp_30m": "degC"}, store_url="https://store.example.org"), overwrite=overwrite)
     refused = [one for one in steps if one.state == REFUSED]
     assert refused
     assert all(f"the right {right}:" in one.lines[0] for one in refused if one.kind not in ("alert rule", "dashboard"))

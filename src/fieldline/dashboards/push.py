@@ -23,7 +23,7 @@ from .diff import changes
 from .frame import Json
 from .grafana_api import Away, Refused
 from .push_alerts import push_alerts
-from .push_sources import push_source
+from .push_sources import OTHER_STORE, push_source
 from .site import Site
 from .steps import BY_HAND, ELSEWHERE, KEPT, NEW, OTHERS, REFUSED, SAME, UPDATED, Plan, Step, Way
 from .stored import BY_HAND as HAND
@@ -51,8 +51,13 @@ def push(way: Way, site: Site, token: str = "", stations: tuple[str, ...] | None
         yield Step("folder", title, REFUSED, (str(error),))
         return
     yield way.do("folder", title, partial(_new_folder, way, title, uid, is_there))
+    elsewhere = False
     for source in sources.data_sources(site, token=token):
-        yield from push_source(way, source)
+        for step in push_source(way, source):
+            elsewhere |= step.lines[:1] == (OTHER_STORE,)
+            yield step
+    if elsewhere:
+        return  # what asks another store shows another's values, and would tell another's people
     for one in dashboards(site, stations):
         yield way.do("dashboard", one["title"], partial(_dashboard, way, one, uid))
     yield from push_alerts(way, site, stations, uid)

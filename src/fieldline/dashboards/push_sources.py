@@ -18,6 +18,10 @@ from .steps import BY_HAND, ELSEWHERE, KEPT, NEW, REFUSED, SAME, SILENT, UPDATED
 _KIND = "data source"
 _MARK = "fieldline"
 _WRITTEN = ("name", "type", "access", "url")  # whether it is the default is a person's business
+OTHER_STORE = (
+    "it leads to another store, so nothing more was sent: if that store has moved, change the address in Grafana or let "
+    "--overwrite do it; if another installation sent it, give this one a name of its own (grafana.source)"
+)
 _HEADER, _USER = "httpHeaderName1", "user"  # how it shows who it is, beside what is secret
 
 
@@ -50,8 +54,8 @@ def _plan(way: Way, source: Json) -> Plan:
     if there.get("readOnly"):
         return Plan(Step(_KIND, name, KEPT, (ELSEWHERE,)) if found else Step(_KIND, name, SAME))
     ours = (there.get("jsonData") or {}).get(_MARK) == _mark(there)
-    if found and not ours and not way.overwrite:
-        return Plan(Step(_KIND, name, KEPT, (BY_HAND, *found)))
+    if found and not way.overwrite and (not ours or there.get("url") != source["url"]):
+        return Plan(Step(_KIND, name, KEPT, (OTHER_STORE if ours else BY_HAND, *found)))
     if not found and not (way.overwrite and "secureJsonData" in source):
         return Plan(Step(_KIND, name, SAME))
     body = _kept(made, there)
