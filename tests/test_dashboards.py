@@ -338,7 +338,7 @@ def test_a_fingerprint_has_a_column_an_hour_and_the_newest_day_above(made):
         ("pressure", "Air pressure", "pressurekpa", 2),
         ("wind", "Wind speed", "velocityms", 2),
         ("wind", "Wind direction", "degree", 0),
-        ("power", "Battery", "volt", 2),
+        ("power", "Battery", "suffix:V", 2),
     ],
 )
 def test_units_and_decimals(made, dashboard, title, unit, decimals):

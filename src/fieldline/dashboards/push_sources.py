@@ -19,8 +19,8 @@ _KIND = "data source"
 _MARK = "fieldline"
 _WRITTEN = ("name", "type", "access", "url")  # whether it is the default is a person's business
 OTHER_STORE = (
-    "it leads to another store, so nothing more was sent: if that store has moved, change the address in Grafana or let "
-    "--overwrite do it; if another installation sent it, give this one a name of its own (grafana.source)"
+    "it leads to another store, so nothing more was sent: if that store has moved, change the address in Grafana or let"
+    " --overwrite do it; if another installation sent it, give this one a name of its own (grafana.source)"
 )
 _HEADER, _USER = "httpHeaderName1", "user"  # how it shows who it is, beside what is secret
 
