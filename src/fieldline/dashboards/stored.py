@@ -73,9 +73,13 @@ def apart(one: set[str], other: set[str]) -> bool:
 def _sources(dashboard: Json) -> set[str]:
     """The uids of the data sources that a dashboard asks as it is opened."""
     variables = (dashboard.get("templating") or {}).get("list") or []
-    chosen = {str(one["current"].get("value")) for one in variables if one.get("type") == "datasource"}
-    asked = [target.get("datasource") or {} for one in dashboard["panels"] for target in one.get("targets") or []]
-    return chosen | {one["uid"] for one in asked if one.get("type") == "influxdb" and "$" not in one["uid"]}
+    chosen = {
+        str((one.get("current") or {}).get("value") or "") for one in variables if one.get("type") == "datasource"
+    }
+    panels = dashboard.get("panels") or []
+    asked = [target.get("datasource") for one in panels for target in one.get("targets") or []]
+    named = {str(one.get("uid")) for one in asked if isinstance(one, dict) and one.get("type") == "influxdb"}
+    return {one for one in chosen | named if one and "$" not in one}
 
 
 def _by_content(there: Json, made: Json) -> str:
