@@ -776,6 +776,12 @@ def test_an_export_deletes_dashboards_that_are_no_longer_made_and_nothing_else(t
     assert "mine.json" in names and "fieldline-gone-wind.json" not in names
 
 
+def test_an_export_says_when_it_is_more_than_git_sync_takes_for_free(tmp_path, capsys):
+    for name, told in (("demo", True), ("umbs", False)):
+        assert main(argv=["dashboards", "export", str(tmp_path / name), *EXPORTS[name]], project=PROJECT) == 0
+        assert ("Git Sync in Grafana Cloud's free plan takes 20 at most" in capsys.readouterr().out) == told
+
+
 def test_an_export_to_where_nothing_can_be_written_is_told_in_words(tmp_path, capsys):
     taken = tmp_path / "taken"
     taken.write_text("a file", "utf-8")
