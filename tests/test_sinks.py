@@ -121,6 +121,13 @@ def test_missing_and_infinite_values_are_never_written(store: Store) -> None:
     assert values(store.read("field", "tower"), "PPFD") == [1]
 
 
+def test_a_row_with_nothing_but_tags_is_no_point(store: Store) -> None:
+    """Its time and tags alone say nothing that was measured."""
+    assert store.write("field", "tower", rows(PPFD=[1.0, np.nan, 3.0]).assign(station="46m"), ("station",)) == 2
+    assert store.write("field", "tower", rows(PPFD=[np.nan] * 3).assign(station="30m"), ("station",)) == 0
+    assert values(store.read("field", "tower"), "station") == ["46m", "46m"]
+
+
 def test_a_range_is_half_open(store: Store) -> None:
     """start <= time < end."""
     store.write("field", "tower", rows(0, 5))

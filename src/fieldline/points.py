@@ -52,7 +52,7 @@ def points(frame: pd.DataFrame, tags: tuple[str, ...]) -> Points:
         if name not in tags and (found := _tidy(values)) is not None:
             columns[name], kinds[name] = found
     tidy = pd.DataFrame(columns, index=index, copy=False)
-    tidy = _without_empty_rows(tidy, list(columns))
+    tidy = _without_empty_rows(tidy, [name for name in columns if name not in tags])
     return Points(_one_row_a_point(tidy, list(tags)), kinds, tuple(tags), len(tidy))
 
 
