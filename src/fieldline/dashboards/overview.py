@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..groups import Layout, Shown
-from .frame import COLUMNS, FAIL, GOOD, SUSPECT, TOOLTIP, Json, Tile, fixed, mapping, panel, steps
+from .frame import COLUMNS, FAIL, GOOD, SUSPECT, Json, Tile, fixed, panel, steps
 from .lines import lines
 from .queries import DAY, Look, name, select, target, width
 from .site import RUNS, Row
@@ -302,19 +302,3 @@ def _help(look: Look) -> Tile:
     words = " ".join(_HELP.split()).format(flags=_CHOICE if look.variables else _LEFT_OUT)
     options = {"mode": "markdown", "content": words}
     return Tile(panel("text", "How to read this", "For who is here for the first time.", [], options), 12, 8, MAIN)
-
-
-__all__ = [
-    "COUNTS",
-    "MAIN",
-    "NOW",
-    "RUNS",
-    "TOOLTIP",
-    "battery",
-    "mapping",
-    "of_runs",
-    "overview",
-    "stat",
-    "tables",
-    "window",
-]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..groups import Panel, Shown
 from .frame import FAIL, TOOLTIP, Json, Tile, fixed, legend, override, panel, steps
-from .lines import MONTH, described, limits, lines, shortest
+from .lines import MONTH, described, lines, shortest
 from .names import seconds_east, zone
 from .queries import Look, name, select, target, width
 from .site import rows_of
@@ -109,7 +109,7 @@ def profile(shown: Panel, look: Look, section: str) -> list[Tile]:
         transformations=[{"id": "merge", "options": {}}],
         unit=unit(first.unit),
         decimals=first.decimals,
-        custom={"show": "points+lines", "pointSize": {"fixed": 6}, "lineWidth": 1},
+        custom={"show": "points+lines", "pointSize": {"fixed": 6}, "lineWidth": 1, "axisLabel": first.sort.title},
         overrides=[
             override(word, unit=unit("m"), decimals=1, color=fixed(colour), custom_axisLabel="height")
             for word, (_, colour) in _PROFILE.items()
@@ -346,6 +346,3 @@ def day_offset(look: Look) -> str:
     """How far the station's day begins after that of UTC, for GROUP BY time(1d, ...)."""
     late = -seconds_east(look.site.zone) % (24 * _HOUR)
     return f", {width(late)}" if late else ""
-
-
-__all__ = ["balance", "day_offset", "depth", "fingerprint", "limits", "pair", "profile", "rose", "scatter", "xy"]
