@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -404,6 +405,42 @@ def test_a_driver_that_is_killed_at_any_moment_delivers_everything_once(facade, 
     assert not (site.home / "quarantine").exists()
     with capsys.disabled():
         print(f"\n{KILLS} drivers, {done} done before they were killed, {count} rows, {len(server.writes())} requests")
+
+
+def test_a_driver_that_is_killed_while_it_sends_delivers_everything_once(facade, tmp_path, capsys):
+    """Before the server stores, between that and its answer, and while the answer is written down."""
+    server, dice = facade(), random.Random(SEED)
+    site = Mast(tmp_path / "site", server.url)
+    site.path.write_bytes(header())
+    arrived, wait = threading.Event(), 0.3
+
+    def slow(_):
+        arrived.set()
+        return Slow(wait)
+
+    server.faults = slow
+    count, cut_off = 0, 0
+    for _ in range(KILLS):
+        new = dice.randint(1, 400)
+        site.append(rows(count, count + new - 1))
+        count += new
+        arrived.clear()
+        process = site.start()
+        assert arrived.wait(60), "nothing was sent"
+        time.sleep(dice.uniform(0, 1.5 * wait))
+        cut_off += process.poll() is None
+        process.kill()
+        _, err = process.communicate()
+        assert process.returncode in (-signal.SIGKILL, 0), err
+        assert stored(server.influxd).items() <= wanted(range(count)).items(), "something is invented"
+    server.faults = []
+    code, _ = site.run()
+    assert (code, site.waiting()) == (0, 0), site.err
+    assert stored(server.influxd) == wanted(range(count))
+    assert not site.refused()
+    assert cut_off >= KILLS // 2
+    with capsys.disabled():
+        print(f"\n{KILLS} drivers, {cut_off} killed while they sent, {count} rows, {len(server.writes())} requests")
 
 
 def test_of_eight_drivers_one_delivers(facade, tmp_path):
