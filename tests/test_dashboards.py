@@ -19,7 +19,7 @@ from fieldline.dashboards import Site, alerts, dashboards, joined, promised, sou
 from fieldline.dashboards.demo import demo
 from fieldline.dashboards.files import files
 from fieldline.dashboards.frame import arranged
-from fieldline.dashboards.names import LETTERS, fitting, seconds_east, slug, uid, zone
+from fieldline.dashboards.names import LETTERS, fitting, seconds_east, slug, uid, variable, zone
 from fieldline.dashboards.yaml_text import dump
 from fieldline.groups import MOST, Known
 from fieldline.ports import Field
@@ -185,6 +185,15 @@ def test_uids_stay_short_and_apart(made):
         "fieldline-field-runs",
     } <= set(made)
     assert len({one["title"] for one in made.values()}) == len(made)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_other_buckets_have_other_variables(one, other):
+    assert re.fullmatch(r"ds_[a-z0-9_]*", variable(one))
+    if one != other:
+        assert variable(one) != variable(other)
+    assert variable("ameriflux_atmospheric") == "ds_ameriflux_atmospheric"
+    assert len({variable(name) for name in ("tower-a", "tower_a", "tower a", "東京", "大阪")}) == 5
 
 
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4), st.lists(st.text(max_size=30), min_size=1, max_size=4))
@@ -402,6 +411,14 @@ def test_variables_are_those_that_are_used(made):
         names = {each["name"] for each in one["templating"]["list"]}
         used = set(re.findall(r"\$\{?(ds_\w+|station|agg|flags)\b", text(one)))
         assert names == used, one["uid"]
+
+
+def test_stations_whose_names_are_alike_do_not_lead_to_each_other():
+    fields = {"Temp_2m": Field("Temp_2m", "number", "degC")}
+    known = [Known("field", "met", station, fields) for station in ("東京", "大阪", "A", "a", "a b", "a-b")]
+    found = dashboards(Site(tuple(known)))
+    tags = {one["title"]: one["tags"][1] for one in found if one["title"].endswith(": overview")}
+    assert len(tags) == len(set(tags.values())) == 6
 
 
 def test_dashboards_of_a_station_lead_to_each_other(made):

@@ -21,8 +21,13 @@ def uid(*words: str) -> str:
     text = "-".join(words)
     if re.fullmatch(rf"[a-z0-9_-]{{1,{LONGEST_UID}}}", text):
         return text
-    mark = hashlib.blake2s("\0".join(words).encode(), digest_size=4).hexdigest()
+    mark = _mark(*words)
     return f"{slug(text)[: LONGEST_UID - len(mark) - 1].rstrip('-')}-{mark}".lstrip("-")
+
+
+def _mark(*words: str) -> str:
+    """Eight letters that other words hardly ever get."""
+    return hashlib.blake2s("\0".join(words).encode(), digest_size=4).hexdigest()
 
 
 def fitting(title: str, width: int) -> str:
@@ -35,8 +40,9 @@ def fitting(title: str, width: int) -> str:
 
 
 def variable(bucket: str) -> str:
-    """The name of the variable that holds the data source of a bucket."""
-    return "ds_" + slug(bucket).replace("-", "_")
+    """The name of the variable that holds the data source of a bucket, and of no other one: letters, digits and _."""
+    plain = slug(bucket).replace("-", "_")
+    return f"ds_{plain}" if plain == bucket else f"ds_{plain}_{_mark(bucket)}"
 
 
 def zone(clock: str) -> str:

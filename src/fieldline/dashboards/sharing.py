@@ -9,8 +9,7 @@ from ..errors import UsageError
 from . import PUBLIC
 from .frame import Json
 from .grafana_api import Grafana, Refused
-from .names import slug
-from .site import TAG
+from .site import TAG, tag_of
 from .stored import stored
 
 MISSING, ELSE = "missing", "not made here"
@@ -113,14 +112,13 @@ def _pick(grafana: Grafana, name: str) -> Json:
     for hit in hits:
         if word in (hit["uid"].casefold(), hit["title"].casefold()):
             return hit
-    found = [one for one in hits if PUBLIC in one.get("tags", ()) and f"station:{slug(name)}" in one["tags"]]
-    if slug(name) and len(found) == 1:
+    copies = [one for one in hits if PUBLIC in one.get("tags", ())]
+    found = [one for one in copies if tag_of(name) in one["tags"] or one["title"].casefold() == f"{word}: {PUBLIC}"]
+    if len(found) == 1:
         return found[0]
-    copies = ", ".join(sorted(one["uid"] for one in hits if PUBLIC in one.get("tags", ()))) or "none is there yet"
+    known = ", ".join(sorted(one["uid"] for one in copies)) or "none is there yet"
     fix = "Send them first: fieldline dashboards push" if not hits else "`fieldline dashboards list` shows all."
-    raise UsageError(
-        f"dashboards {name}", "no dashboard of ours in Grafana that is called so", f"one of: {copies}", fix
-    )
+    raise UsageError(f"dashboards {name}", "no dashboard of ours in Grafana that is called so", f"one of: {known}", fix)
 
 
 def _copy(grafana: Grafana, hit: Json) -> str:

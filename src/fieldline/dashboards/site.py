@@ -11,7 +11,7 @@ from ..ports import FLAG_ENDS, Field
 from ..rules import Rules
 from ..settings.model import Grafana
 from ..tables import DataTable
-from .names import slug, uid
+from .names import uid
 
 Row = tuple[str, str, str]  # bucket, measurement, station: one table of one station
 TAG = "fieldline"  # uids begin with it, and every dashboard carries it
@@ -123,8 +123,8 @@ def title_of(station: str) -> str:
 
 
 def tag_of(station: str) -> str:
-    """The tag that all dashboards of a station carry."""
-    return f"station:{slug(title_of(station))}"
+    """The tag that all dashboards of a station carry, and those of no other one."""
+    return f"station:{uid(title_of(station))}"
 
 
 def promised(tables: Iterable[type[DataTable]], rules: Rules | None = None) -> list[Known]:
