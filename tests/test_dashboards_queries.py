@@ -204,7 +204,8 @@ def test_the_configured_store_is_asked_what_it_holds(servers, station, tmp_path,
     assert main(argv=words, project=PROJECT) == 0
     assert capsys.readouterr().err == ""
     names = {path.stem for path in (tmp_path / "dashboards").iterdir()}
-    assert {"fieldline-umbs-fluxes", "fieldline-umbs-precipitation", "fieldline-46m-par", "fieldline-field-runs"} <= names
+    expected = ("umbs-fluxes", "umbs-precipitation", "46m-par", "field-runs")
+    assert {f"fieldline-{name}" for name in expected} <= names
     quality = (tmp_path / "dashboards" / "fieldline-umbs-quality.json").read_text(encoding="utf-8")
     assert '* 100.0 / 48 FROM \\"flux\\"' in quality and '* 100.0 / 1 FROM \\"daily\\"' in quality
 
