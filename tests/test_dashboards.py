@@ -670,6 +670,32 @@ def test_each_kind_of_trouble_has_a_rule(rules):
     assert kinds.count("no-data") == 3 and kinds.count("stuck") == 10
 
 
+def test_rules_and_panels_of_tables_and_batteries_that_are_called_alike_have_titles_of_their_own():
+    """Grafana takes no two rules of one title, and no two of one uid."""
+    from fieldline import Column, DataTable
+    from fieldline.quality.windows import flat_line
+
+    class Alike(DataTable):
+        """A table whose name another bucket has too."""
+
+        station, table, bucket, measurement, timezone, interval = "s", "Met", "one", "met", "+00:00", 60
+        columns = {name: Column(name, "V") for name in ("BattV", "Batt_backup")} | {
+            "Temp_2m": Column("Temp_2m", "degC", (flat_line(suspect_seconds=3600),))
+        }
+
+    class Other(Alike):
+        """The other one."""
+
+        table, bucket = "Met2", "two"
+
+    site = Site(joined(promised([Alike, Other])), (Alike, Other))
+    found = alerts.rules(site)
+    assert len({rule["title"] for rule in found}) == len({rule["uid"] for rule in found}) == len(found) == 10
+    overview = next(one for one in dashboards(site) if one["uid"].endswith("overview"))
+    titles = [one["title"] for one in panels(overview)]
+    assert len(set(titles)) == len(titles)
+
+
 def test_a_message_of_a_rule_leads_to_the_panel_that_shows_the_trouble(rules):
     site, found = rules
     made = {one["uid"]: {panel["id"]: panel for panel in panels(one)} for one in dashboards(site)}

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..groups import Shown
+from ..groups import Layout, Shown
 from . import overview as first
 from .frame import Json, arranged
 from .names import uid
 from .queries import Look, name, select, target, width
 from .runs import runs
-from .site import RUNS, Row, Site, title_of
+from .site import RUNS, Site, title_of
 
 GROUP_SECONDS = 60
 _PENDING = "5m"  # how long something must be so before anybody is told
@@ -23,6 +23,7 @@ _HOUR = 3600
 _FAILED_SPAN = 6 * _HOUR
 _BATTERY_SPAN = _HOUR
 _NOW = '{{ printf "%.4g" $values.B.Value }}'  # what a message says of the value that was compared
+_LONGEST_TITLE = 190  # that Grafana takes
 _FEWEST = 10  # values that a stuck sensor must have sent
 
 
@@ -37,9 +38,9 @@ def rules(site: Site) -> list[Json]:
     for station in site.stations:
         layout, look = site.of(station), Look(site, station, variables=False)
         overview = arranged(first.overview(layout, Look(site, station)))
-        ages, batteries = _silent(look, first.tables(layout)), _batteries(look, first.battery(layout))
-        found += _leading([*ages, *batteries], site.part(station, "overview"), overview)
-        found += _stuck(look, [one for table in layout.tables for one in table.fields])
+        told = [*_silent(look, layout), *_batteries(look, layout)]
+        found += _leading(told, site.part(station, "overview"), overview)
+        found += _stuck(look, layout)
     own = _of_runs(Look(site, "", variables=False))
     return [*found, *_leading(own, site.part("", RUNS), arranged(runs(Look(site, ""))))]
 
@@ -77,35 +78,37 @@ def contact_points(site: Site) -> list[Json]:
     return [{**own, "type": "email", "settings": settings, "disableResolveMessage": False}]
 
 
-def _silent(look: Look, rows: Iterable[Row]) -> Iterator[tuple[str, Json]]:
+def _silent(look: Look, layout: Layout) -> Iterator[tuple[str, Json]]:
     """No row of a table for as long as configured, and for three of its intervals."""
     minutes = look.site.grafana.alerts.no_data_minutes
-    for row in rows if minutes else ():
+    for row in first.tables(layout) if minutes else ():
+        table = first.called(layout, row)
         span = max(minutes * 60, 3 * (look.site.interval(row) or 0))
         query = select(look, row, [f"count({name(look.site.counter(row))})"], every="")
         asked = [_asked(look, row[0], query, span, 0), _last("B", "A"), _threshold("C", "B", "lt", 1)]
-        text = f"No row of {row[1]} came for {width(span)}."
+        text = f"No row of {table} came for {width(span)}."
         more = "Is the logger on, LoggerNet collecting, the computer on? `fieldline doctor` tells."
-        rule = _rule(look, "no-data", row[1], f"{row[1]}: no data", asked, text, more, silent="Alerting")
-        yield first.age_title(row), rule
+        rule = _rule(look, "no-data", table, f"{table}: no data", asked, text, more, silent="Alerting")
+        yield first.age_title(layout, row), rule
 
 
-def _batteries(look: Look, fields: Iterable[Shown]) -> Iterator[tuple[str, Json]]:
+def _batteries(look: Look, layout: Layout) -> Iterator[tuple[str, Json]]:
     volts = look.site.grafana.alerts.battery_volts
-    for one in fields if volts else ():
+    for one in first.battery(layout) if volts else ():
+        panel = first.battery_title(layout, one)
         span = max(_BATTERY_SPAN, 3 * (look.site.interval(one.table) or 0))
         query = select(look, one.table, [f"mean({name(one.name)})"], every="")
         asked = [_asked(look, one.bucket, query, span, 0), _last("B", "A"), _threshold("C", "B", "lt", volts)]
-        text = f"{one.name} of {one.measurement} is {_NOW} V, below {volts:g} V, as a mean of {width(span)}."
-        title, what = f"{one.measurement}: battery low", f"{one.measurement} {one.name}"
-        yield first.battery_title(one), _rule(look, "battery", what, title, asked, text, "Look at charger and load.")
+        table, more = first.called(layout, one.table), "Look at charger and load."
+        text = f"{one.name} of {table} is {_NOW} V, below {volts:g} V, as a mean of {width(span)}."
+        yield panel, _rule(look, "battery", f"{table} {one.name}", f"{panel}: low", asked, text, more)
 
 
-def _stuck(look: Look, fields: Iterable[Shown]) -> Iterator[Json]:
+def _stuck(look: Look, layout: Layout) -> Iterator[Json]:
     """Sensors that have a check for it: all values alike for as long as the check fails them."""
     if not look.site.grafana.alerts.stuck:
         return
-    for one in fields:
+    for one in (field for table in layout.tables for field in table.fields):
         given = _flat_line(look.site, one)
         if given is None:
             continue
@@ -118,12 +121,13 @@ def _stuck(look: Look, fields: Iterable[Shown]) -> Iterator[Json]:
             *(_last("C", "A"), _last("D", "B")),
             _expression("E", {"type": "math", "expression": f"$C <= {tolerance:g} && $D >= {_FEWEST}"}),
         ]
-        text = f"{one.name} of {one.measurement} has not changed for {width(span)}."
+        table = first.called(layout, one.table)
+        text = f"{one.name} of {table} has not changed for {width(span)}."
         yield _rule(
             look,
             "stuck",
-            f"{one.measurement} {one.name}",
-            f"{one.name}: stuck",
+            f"{table} {one.name}",
+            f"{table} {one.name}: stuck",
             asked,
             text,
             "Look at the sensor and its cable.",
@@ -182,7 +186,7 @@ def _rule(
     labels = {"source": site.grafana.source, "station": station, "kind": kind}
     found: Json = {
         "uid": site.uid(station, kind, what) if what else site.uid(bucket, RUNS, kind),
-        "title": f"{site.called(look.station)} {title}" if what else f"{site.of_runs}: {title}",
+        "title": (f"{site.called(look.station)} {title}" if what else f"{site.of_runs}: {title}")[:_LONGEST_TITLE],
         "orgID": 1,
         "folderUID": folder(site)[0],
         "ruleGroup": f"{site.grafana.source} {station}" if what else f"{site.of_runs} {RUNS}",

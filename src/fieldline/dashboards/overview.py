@@ -93,14 +93,21 @@ def ages(layout: Layout, look: Look) -> list[Tile]:
     return evenly(list(_ages(layout, look)))
 
 
-def age_title(row: Row) -> str:
+def called(layout: Layout, row: Row) -> str:
+    """A table in titles: its measurement, with its bucket where that of another bucket is called so too."""
+    buckets = {one.bucket for one in layout.tables if one.measurement == row[1]}
+    return row[1] if len(buckets) == 1 else f"{row[1]} of {row[0]}"
+
+
+def age_title(layout: Layout, row: Row) -> str:
     """The title of the panel that tells how old the records of a table are."""
-    return f"{row[1]}: newest record"
+    return f"{called(layout, row)}: newest record"
 
 
-def battery_title(one: Shown) -> str:
-    """The title of the panel of a battery."""
-    return f"Battery, {one.measurement}"
+def battery_title(layout: Layout, one: Shown) -> str:
+    """The title of the panel of a battery, with its name where its table has several."""
+    several = sum(other.table == one.table for other in battery(layout)) > 1
+    return f"Battery{f' {one.name}' if several else ''}, {called(layout, one.table)}"
 
 
 def _ages(layout: Layout, look: Look) -> Iterator[Tile]:
@@ -111,7 +118,7 @@ def _ages(layout: Layout, look: Look) -> Iterator[Tile]:
             look, row, [name(field)], every="", time=f"time > now() - {_OLDEST}", end="ORDER BY time DESC LIMIT 1"
         )
         built = stat(
-            age_title(row),
+            age_title(layout, row),
             f"How long ago the newest record of {row[1]} was made, by the logger's clock.",
             [target(look, row[0], query, 0, form="table")],
             fields="/^time$/i",
@@ -141,7 +148,7 @@ def _rows(layout: Layout, look: Look) -> Iterator[Tile]:
         item = f"count({name(look.site.counter(row))}) * 100.0 / {count:g}"
         query = select(look, row, [item], every="", time=f"time > now() - {width(span)}")
         built = stat(
-            f"{row[1]}: rows that came",
+            f"{called(layout, row)}: rows that came",
             f"Rows of the last {width(span)}, of {count:g} that should have come.",
             [target(look, row[0], query, 0, "rows")],
             unit="percent",
@@ -165,7 +172,7 @@ def _battery(layout: Layout, look: Look) -> Iterator[Tile]:
         every = look.site.interval(one.table)
         low = look.site.grafana.alerts.battery_volts
         built = stat(
-            battery_title(one),
+            battery_title(layout, one),
             f"`{one.name}` of {one.station} {one.measurement}; the line has the least of each window.",
             [target(look, one.bucket, query, 0, one.label)],
             graph=True,
