@@ -30,7 +30,12 @@ _VERBS = {
     "doctor": ("look at everything that a run needs, and say what to do", "fieldline doctor"),
     "replay": ("load rows of the raw archive again", "fieldline replay --from -3d --dry-run"),
     "serve": ("show the store in a browser, and to Grafana and Telegraf", "fieldline serve --config config/demo.yaml"),
-    "dashboards": ("make dashboards and alerts for Grafana", "fieldline dashboards export grafana --demo"),
+    "dashboards": (
+        "make dashboards and alerts for Grafana",
+        "fieldline dashboards export grafana --demo\n"
+        "         fieldline dashboards push --dry-run\n"
+        "         fieldline dashboards share umbs",
+    ),
     "keys": ("say who may read and write through the server", "fieldline keys add telegraf --write field"),
     "simulate": ("write the files of a simulated flux tower", "fieldline simulate demo/loggernet --days 2"),
 }
@@ -127,7 +132,13 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fieldline {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (text, example) in _VERBS.items():
-        sub = verbs.add_parser(name, help=text, description=_sentence(text), epilog=f"example: {example}")
+        sub = verbs.add_parser(
+            name,
+            help=text,
+            description=_sentence(text),
+            epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         _with_options(sub, name)
     return parser
 

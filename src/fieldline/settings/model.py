@@ -195,7 +195,9 @@ class Grafana(Section):
     )
     folder: str = Field(default="fieldline", min_length=1, max_length=100, description="folder of the dashboards")
     source: Annotated[str, AfterValidator(_job_name)] = Field(
-        default="fieldline", description="data sources are called so, with the name of their bucket behind it"
+        default="fieldline",
+        description="data sources are called so, with the name of their bucket behind it; of two installations in one"
+        " Grafana each has its own",
     )
     store_url: Url = Field(
         default="", description="where Grafana finds the store, if that is not where fieldline finds it"

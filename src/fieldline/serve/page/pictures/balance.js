@@ -6,15 +6,15 @@ import * as lines from "./lines.js";
 
 // what each side is made of, by the variables of AmeriFlux; a minus is taken away
 const SIDES = {
-  radiation: [["Incoming − outgoing", { SW_IN: 1, LW_IN: 1, SW_OUT: -1, LW_OUT: -1 }, "#2f80c8"], ["Net radiation", { NETRAD: 1 }, "#d6322d"]],
-  energy: [["Net radiation − soil heat flux", { NETRAD: 1, G: -1 }, "#2f80c8"], ["H + LE", { H: 1, LE: 1 }, "#d6322d"]],
+  radiation: () => [["Incoming − outgoing", { SW_IN: 1, LW_IN: 1, SW_OUT: -1, LW_OUT: -1 }, "#c58300"], ["Net radiation", { NETRAD: 1 }, "#2f80c8"]],
+  energy: (variables) => [[`Net radiation${variables.has("G") ? " − soil heat flux" : ""}`, { NETRAD: 1, G: -1 }, "#2f80c8"], ["H + LE", { H: 1, LE: 1 }, "#d6322d"]],
 };
 
 /** Make the picture in `box`. */
 export function make(box, panel) {
   const variables = new Map(panel.series.map((one) => [variableOf(one), one]));
   const kind = variables.has("H") || variables.has("LE") ? "energy" : "radiation";
-  const sides = SIDES[kind].map(([label, parts, colour]) => ({
+  const sides = SIDES[kind](variables).map(([label, parts, colour]) => ({
     ...panel.series[0], field: label, label, colour, parts: Object.entries(parts).filter(([name]) => variables.has(name)).map(([name, sign]) => [keyOf(variables.get(name)), sign]),
   }));
   return lines.make(box, { ...panel, series: sides }, {
