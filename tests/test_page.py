@@ -373,12 +373,24 @@ def test_a_link_shows_the_same_view(look):
     assert page.evaluate("location.hash") == other.evaluate("location.hash")
 
 
+def first_of(page, kind):
+    """The first picture of a kind, on the screen and drawn."""
+    name = page.locator(f'.panel[data-kind="{kind}"]').first.get_attribute("data-panel")
+    page.locator(f'[data-panel="{name}"]').scroll_into_view_if_needed()
+    page.wait_for_selector(f'[data-panel="{name}"][data-loaded]')
+    return page.locator(f'[data-panel="{name}"]')
+
+
 def test_hidden_values_are_not_asked_for(look):
-    seen = look("#flags=hide")
-    asked = seen.page.evaluate(
-        "performance.getEntriesByType('resource').map((e) => e.name).filter((n) => n.includes('/api/series'))"
-    )
-    assert asked and all("good=1" in one for one in asked)
+    page = look("#flags=hide&last=3d").page
+    page.evaluate("performance.setResourceTimingBufferSize(2000)")
+    for kind in ("rose", "depth", "fingerprint", "balance", "profile"):
+        first_of(page, kind)
+    for path in ("series", "rose", "soil", "fingerprint"):
+        names = """(path) => performance.getEntriesByType('resource').map((one) => one.name)
+            .filter((name) => name.includes(path))"""
+        asked = page.evaluate(names, f"/api/{path}?")
+        assert asked and all("good=1" in one for one in asked), path
 
 
 def test_what_is_shown_can_be_downloaded(look, tower):
@@ -435,6 +447,118 @@ def test_all_can_be_done_from_the_keyboard(look):
     until(page, "location.hash.includes('from=')")
     page.keyboard.press("Backspace")
     until(page, "!location.hash.includes('from=')")
+
+
+def test_the_fingerprint_can_be_read_from_the_keyboard(look):
+    page = look("#last=3d").page
+    panel = first_of(page, "fingerprint")
+    panel.locator(".chart").focus()
+    page.keyboard.press("End")  # of the values, not of the day
+    page.keyboard.press("ArrowLeft")
+    until(page, "/20\\d\\d \\d\\d:\\d\\d: −?\\d+\\.\\d °C/.test(document.getElementById('say').textContent)")
+    assert panel.locator(".reading").inner_text() == page.locator("#say").inner_text()
+
+
+def test_numbers_of_a_picture_can_be_shown(look, tmp_path):
+    """Of the line of two sensors by hand: y = 2 x + 1, the wind always from the east."""
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        times = pd.date_range(end=pd.Timestamp.now("UTC").floor("s"), periods=100, freq="1min").as_unit("ns")
+        x = np.arange(100) / 10
+        wind = {"Wind_speed_10m": 3.0, "Wind_dir_10m": 90.0}
+        frame = pd.DataFrame({"station": "s", "Temp_20m": 2 * x + 1, "Temp_10m": x, **wind}, index=times)
+        units = {"Temp_20m": "degC", "Temp_10m": "degC", "Wind_speed_10m": "m s-1", "Wind_dir_10m": "deg"}
+        server.store.write("b", "m", frame, ("station",), units)
+        seen = look("#last=3h", url=server.url)
+        found = {}
+        for kind in ("lines", "pair", "rose"):
+            panel = first_of(seen.page, kind)
+            panel.locator("summary").click()
+            panel.get_by_text("Show the numbers").click()
+            rows = panel.locator(".numbers tr").evaluate_all(
+                "(all) => all.map((row) => [...row.cells].map((c) => c.innerText))"
+            )
+            found[kind] = {name: dict(zip(rows[0][1:], cells, strict=True)) for name, *cells in rows[1:]}
+        assert found["lines"]["20 m"]["highest"] == "20.8"
+        assert found["pair"] == {
+            "20 m over 10 m": {
+                "slope": "2.0000",
+                "offset [°C]": "+1.00",
+                "R²": "1.0000",
+                "mean difference [°C]": "+5.95",
+                "rms difference [°C]": f"{np.sqrt(np.mean((x + 1) ** 2)):.2f}",
+                "n": "100",
+            }
+        }
+        assert (found["rose"]["E"]["all"], found["rose"]["W"]["all"]) == ("100.0 %", "0.0 %")
+        seen.close(tmp_path)
+
+
+def network(store, stations, rows=3):
+    """Stations of one measurement, with two fields each."""
+    now = pd.Timestamp.now("UTC").floor("s")
+    for back in range(rows):
+        names = [f"node_{number:05}" for number in stations]
+        index = pd.DatetimeIndex([now - pd.Timedelta(minutes=back)] * len(names)).as_unit("ns")
+        store.write("b", "nodes", pd.DataFrame({"station": names, "Temp": 4.0, "RH": 50.0}, index=index), ("station",))
+
+
+def test_a_network_of_many_stations_stays_light(look, tmp_path):
+    """Of 1200 stations so many pictures that a browser can hold, and the cards that say something."""
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        network(server.store, range(1200))
+        old = pd.DatetimeIndex([pd.Timestamp.now("UTC").floor("s") - pd.Timedelta("2D")]).as_unit("ns")
+        server.store.write(
+            "b", "nodes", pd.DataFrame({"station": ["node_quiet"], "Temp": 1.0}, index=old), ("station",)
+        )
+        seen = look("#last=3h", url=server.url)
+        page = seen.page
+        assert page.locator("#stations").inner_text() == "1,201 stations"
+        assert "1,201 tables" in page.locator(".card.sum").inner_text()
+        cards = page.locator(".card[data-table]").evaluate_all("(all) => all.map((one) => one.dataset.table)")
+        assert cards == ["b/nodes/node_quiet"]
+        sections = page.locator("main > section").count()
+        assert page.evaluate("document.querySelectorAll('.panel').length") <= 48 * sections
+        first = page.locator("main > section").first
+        before = first.locator(".panel").count()
+        first.locator(".further").click()
+        assert first.locator(".panel").count() > before
+        page.locator("input.find").fill("node_01150")
+        until(page, "document.querySelectorAll('.card[data-table=\"b/nodes/node_01150\"]').length === 1")
+        shown = page.locator(".panel:visible[data-kind=lines]")
+        assert shown.count() == 2
+        shown.first.locator("li[data-series='b/nodes/node_01150/Temp']").wait_for()
+        seen.close(tmp_path)
+
+
+def test_a_station_that_is_new_is_shown_without_a_reload(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        network(server.store, [1, 2])
+        seen = look("#last=3h", url=server.url)
+        seen.page.wait_for_selector('.live[data-how="live"]')
+        seen.page.wait_for_timeout(1500)  # a table is known from its file once that has settled
+        network(server.store, [3])
+        seen.page.wait_for_selector("li[data-series='b/nodes/node_00003/Temp']", state="attached")
+        seen.close(tmp_path)
+
+
+def test_rain_is_bars_over_the_time_in_which_it_fell(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        hours = pd.date_range(end=pd.Timestamp.now("UTC").floor("h"), periods=20, freq="1h").as_unit("ns")
+        frame = pd.DataFrame({"station": "s", "Rain_Tot": [0.0] * 10 + [2.0] + [0.0] * 9}, index=hours)
+        server.store.write("b", "rain", frame, ("station",), {"Rain_Tot": "mm"})
+        seen = look("#last=1d", url=server.url)
+        inked = """(moments) => {
+            const over = document.querySelector('.panel .u-over').getBoundingClientRect();
+            const canvas = document.querySelector('.panel canvas'), from = canvas.getBoundingClientRect();
+            const ratio = canvas.width / from.width, y = over.top - from.top + 0.37 * over.height;
+            const at = (time) => over.left - from.left + over.width * (1 - (Date.now() - time) / 86_400_000);
+            const line = canvas.getContext('2d').getImageData(0, Math.round(y * ratio), canvas.width, 1).data;
+            return moments.map((time) => line[4 * Math.round(at(time) * ratio) + 3] > 100);
+        }"""
+        minutes = [-70, -50, -30, -10, 10, 30]  # from the row, which stands at the end of its hour
+        moments = [hours[10].value // 10**6 + 60_000 * minute for minute in minutes]
+        assert seen.page.evaluate(inked, moments) == [False, True, True, True, False, False]
+        seen.close(tmp_path)
 
 
 def test_the_clock_is_the_stations_or_utc_and_never_the_browsers(look):

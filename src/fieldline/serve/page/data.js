@@ -7,9 +7,11 @@ import { bad } from "./words.js";
 const RADIANS = Math.PI / 180;
 const intervals = new Map();
 const fields = new Map();
+let laidOut = new Set();
 
 /** Remember what the layout says of tables and fields. */
 export function know(layout) {
+  laidOut = new Set(layout.tables.map(tableOf));
   for (const table of layout.tables) {
     if (table.interval_s || !intervals.has(tableOf(table))) intervals.set(tableOf(table), (table.interval_s ?? 0) * 1000);
     for (const field of table.fields) fields.set(keyOf({ ...table, field: field.name }), field);
@@ -20,6 +22,12 @@ export function know(layout) {
 export function learn(status) {
   for (const table of status.tables) if (!intervals.get(tableOf(table))) intervals.set(tableOf(table), (table.interval_s ?? 0) * 1000);
 }
+
+/** Whether the layout has a table. */
+export const isKnown = (table) => laidOut.has(tableOf(table));
+
+/** A table that the layout need not be asked for again, even where it has no picture. */
+export const expect = (table) => laidOut.add(tableOf(table));
 
 /** What a table is called here. */
 export const tableOf = ({ bucket, measurement, station }) => `${bucket}/${measurement}/${station ?? ""}`;

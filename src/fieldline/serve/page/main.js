@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { momentOf, stationZone } from "./clock.js";
-import { know, learn } from "./data.js";
+import { expect, isKnown, know, learn } from "./data.js";
 import { el, put } from "./dom.js";
 import { layout, status as firstStatus } from "./first.js";
 import { hear } from "./hub.js";
@@ -40,7 +40,7 @@ function begin(found, answer) {
   shape = JSON.stringify(found);
   laidOut = now();
   document.title = status.title(found);
-  put(document.getElementById("stations"), found.stations?.filter(Boolean).join(", ") || "");
+  put(document.getElementById("stations"), status.stations(found));
   follow();
   toolbar.build(document.getElementById("toolbar"));
   if (found.groups.length) sections.build(main, found);
@@ -62,7 +62,10 @@ async function news(known = null) {
     learn(answer);
     status.show(strip, answer);
     bygone(status.newestOf(answer));
-    if (now() - laidOut > RELAYOUT || answer.tables.some((table) => !shape.includes(JSON.stringify(table.measurement)))) await relayout();
+    if (now() - laidOut > RELAYOUT || answer.tables.some((table) => !isKnown(table))) {
+      await relayout();
+      answer.tables.forEach(expect);
+    }
   } catch (error) {
     put(strip, el("p.notice", { text: error.message }));
   } finally { asking = false; }

@@ -6,6 +6,8 @@ import { change, state, toggle } from "./state.js";
 import { Panel } from "./panel.js";
 import { count } from "./words.js";
 
+const FIRST = 48; // pictures of a group that stand on the page; a network of a thousand stations has more, each at a press
+
 const panels = new Map();
 let groups = [];
 
@@ -30,21 +32,30 @@ export function build(main, layout) {
 }
 
 function section(group) {
-  const inside = group.panels.map((panel) => new Panel(panel));
-  for (const panel of inside) {
-    panels.set(panel.panel.id, panel);
-    near.observe(panel.root);
-    grown.observe(panel.root);
-  }
+  const inside = group.panels.map((panel) => ({ panel, text: textOf(panel, group), made: null }));
   const id = `group-${group.id}`.replace(/[^\w-]/g, "_");
-  const grid = el("div.grid", { id: `${id}-grid` }, ...inside.map(({ root }) => root));
+  const grid = el("div.grid", { id: `${id}-grid` });
   const button = el("button", {
     type: "button", "aria-controls": grid.id, onclick: () => toggle("closed", group.id, !state.closed.has(group.id)),
   }, el("span.arrow", { "aria-hidden": "true" }), el("span", { text: group.title }));
   const more = el("button.more", { type: "button", onclick: () => change({ hidden: new Set([...state.hidden].filter((name) => !group.panels.some((p) => p.id === name))) }) });
-  const root = el("section", { id, tabindex: "-1", "aria-label": group.title }, el("h2", {}, button, more), grid);
+  const further = el("button.further", { type: "button", onclick: () => { mine.most += FIRST; arrange(); } });
+  const root = el("section", { id, tabindex: "-1", "aria-label": group.title }, el("h2", {}, button, more), grid, further);
   const link = el("a", { href: `#${id}`, text: group.title, onclick: (event) => { event.preventDefault(); goTo(group.id, root); } });
-  return { group, inside, root, grid, button, more, link };
+  const mine = { group, inside, root, grid, button, more, further, link, most: FIRST };
+  return mine;
+}
+
+/** The picture of an item, in its place among those that are there. */
+function made(item, inside, grid) {
+  if (item.made) return item.made;
+  item.made = new Panel(item.panel);
+  panels.set(item.panel.id, item.made);
+  const after = inside.slice(inside.indexOf(item) + 1).find((one) => one.made);
+  grid.insertBefore(item.made.root, after?.made.root ?? null);
+  near.observe(item.made.root);
+  grown.observe(item.made.root);
+  return item.made;
 }
 
 function goTo(name, root) {
@@ -57,31 +68,38 @@ function goTo(name, root) {
 function arrange() {
   const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
   let any = false;
-  for (const { group, inside, root, grid, button, more, link } of groups) {
-    const closed = state.closed.has(group.id) && !words.length;
-    let left = 0, hidden = 0;
-    for (const { panel, root: one } of inside) {
-      const away = state.hidden.has(panel.id), fits = matches(panel, group, words);
-      one.hidden = away || !fits;
-      one.classList.toggle("large", state.large.has(panel.id));
-      left += Number(!one.hidden);
-      hidden += Number(away);
-    }
-    any ||= left > 0;
-    grid.hidden = closed;
-    root.hidden = link.hidden = left === 0 && (words.length > 0 || hidden === 0);
-    button.setAttribute("aria-expanded", String(!closed));
-    more.hidden = hidden === 0;
-    more.textContent = `${count(hidden, "picture")} hidden: show`;
-  }
+  for (const one of groups) any = arrangeGroup(one, words) || any;
   const nothing = document.getElementById("nothing");
   if (nothing) nothing.hidden = any || !words.length;
 }
 
-function matches(panel, group, words) {
-  const all = [panel.title, group.title, ...panel.series.flatMap(({ label, field, station }) => [label, field, station])].join(" ").toLowerCase();
-  return words.every((word) => all.includes(word));
+/** As `arrange`, one group. @returns {boolean} whether it has a picture to show */
+function arrangeGroup({ group, inside, root, grid, button, more, further, link, most }, words) {
+  const closed = state.closed.has(group.id) && !words.length;
+  let left = 0, hidden = 0;
+  for (const item of inside) {
+    const { panel, text } = item, away = state.hidden.has(panel.id), shown = !away && words.every((word) => text.includes(word));
+    const there = shown && left < most;
+    if (there) {
+      const one = made(item, inside, grid).root;
+      one.hidden = false;
+      one.classList.toggle("large", state.large.has(panel.id));
+    } else if (item.made) item.made.root.hidden = true;
+    left += Number(shown);
+    hidden += Number(away);
+  }
+  grid.hidden = closed;
+  root.hidden = link.hidden = left === 0 && (words.length > 0 || hidden === 0);
+  button.setAttribute("aria-expanded", String(!closed));
+  more.hidden = hidden === 0;
+  more.textContent = `${count(hidden, "picture")} hidden: show`;
+  further.hidden = closed || left <= most;
+  further.textContent = `Show ${Math.min(left - most, FIRST)} more of ${count(left - most, "picture")}`;
+  return left > 0;
 }
+
+/** What the filter looks at. */
+const textOf = (panel, group) => [panel.title, group.title, ...panel.series.flatMap(({ label, field, station }) => [label, field, station])].join(" ").toLowerCase();
 
 /** The name by which the server tells of changes. */
 const changing = ({ bucket, measurement }) => `${bucket}/${measurement}`;

@@ -2,18 +2,49 @@
 
 import { el, put } from "./dom.js";
 import { dateOf, momentOf, span } from "./clock.js";
-import { now } from "./state.js";
+import { hear } from "./hub.js";
+import { now, state as chosen } from "./state.js";
 import { count, number } from "./words.js";
 
 const STATES = { good: "on time", late: "late", silent: "silent", ahead: "ahead of the clock", unknown: "interval not known", empty: "no rows yet" };
-let newest = null;
+const MANY = 24; // cards that can be taken in at a look; of more tables only those that want one
+const WORST = ["silent", "late", "ahead", "empty", "unknown", "good"];
+let newest = null, strip = null;
 
 /** Show an answer of /api/status. */
 export function show(node, status) {
   newest = status;
-  put(node, ...status.tables.map(card), status.run ? runCard(status.run) : null);
-  if (!status.tables.length) put(node, el("p.notice", { text: "No table has rows yet." }));
+  strip = node;
+  const { tables, run } = status;
+  if (!tables.length) put(node, el("p.notice", { text: "No table has rows yet." }));
+  else if (tables.length <= MANY) put(node, ...tables.map(card), run ? runCard(run) : null);
+  else {
+    const some = chosenOf(tables);
+    put(node, sumCard(tables, some.length), run ? runCard(run) : null, ...some.slice(0, MANY).map(card));
+  }
 }
+
+/** Of many tables: those that the filter names, else those that are not on time; the worst first. */
+function chosenOf(tables) {
+  const words = chosen.find.toLowerCase().split(/\s+/).filter(Boolean);
+  const named = tables.filter(({ bucket, measurement, station }) => {
+    const text = `${bucket} ${measurement} ${station ?? ""}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+  const some = words.length && named.length ? named : tables.filter(({ state }) => state !== "good");
+  return [...some].sort((a, b) => WORST.indexOf(a.state) - WORST.indexOf(b.state));
+}
+
+/** How many tables are how. @param {number} some how many have a reason to be shown */
+function sumCard(tables, some) {
+  const counts = WORST.map((name) => [name, tables.filter((one) => one.state === name).length]).filter(([, n]) => n);
+  return el("div.card.sum", { "data-state": counts[0]?.[0] ?? "unknown" },
+    el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: count(tables.length, "table") })),
+    ...counts.map(([name, n]) => el("div.state", { "data-state": name }, el("span.word", { text: `${n.toLocaleString("en-US")} ${STATES[name]}` }))),
+    el("div.soft", { text: `${some > MANY ? `the worst ${MANY} are shown; ` : ""}the filter finds a table` }));
+}
+
+hear("state", (what) => { if ("find" in what && newest && newest.tables.length > MANY) show(strip, newest); });
 
 /** When the newest row of all tables came [ms]; null: none came yet. */
 export function newestOf(status) {
@@ -51,5 +82,11 @@ function runCard(run) {
 
 /** The title of the browser's tab. */
 export function title(layout) {
-  return [layout.stations?.filter(Boolean).join(", "), "fieldline"].filter(Boolean).join(" · ") || dateOf(now());
+  return [stations(layout), "fieldline"].filter(Boolean).join(" · ") || dateOf(now());
+}
+
+/** The names of the stations, or how many there are. */
+export function stations(layout) {
+  const names = layout.stations?.filter(Boolean) ?? [];
+  return names.length > 6 ? count(names.length, "station") : names.join(", ");
 }

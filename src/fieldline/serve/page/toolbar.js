@@ -25,6 +25,7 @@ export function build(node) {
   const fill = () => {
     for (const one of ranges.children) one.setAttribute("aria-pressed", String(one.dataset.range === state.last));
     span.textContent = rangeWords();
+    own.firstChild.setAttribute("aria-label", `${span.textContent}: choose a range`);
     flags.value = state.flags;
     if (document.activeElement !== find) find.value = state.find;
     for (const one of zone.children) one.setAttribute("aria-pressed", String(one.dataset.zone === state.zone));
@@ -58,7 +59,7 @@ function custom(span) {
   const box = el("details.menu.custom", {
     ontoggle: () => { if (box.open) { from.value = inputOf(view.start); to.value = inputOf(view.end); form.querySelector(".zonewords").textContent = `Times are ${zoneName()}.`; } },
     onkeydown: (event) => { if (event.key === "Escape") { box.open = false; box.firstChild.focus(); } },
-  }, el("summary", { "aria-label": "Choose a range" }, span), el("div.list", {}, form));
+  }, el("summary", { title: "Choose a range" }, span), el("div.list", {}, form));
   return box;
 }
 

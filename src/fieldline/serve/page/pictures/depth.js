@@ -41,6 +41,7 @@ export function make(box, panel) {
       const { bucket, measurement, station } = panel.series[0];
       const answer = await ask("/api/soil", {
         bucket, measurement, station, field: panel.series.map(({ field }) => field), start: Math.floor(view.start), end: Math.ceil(view.end), points: Math.max(50, Math.round(picture.wide() / 2) || 400),
+        good: onlyGood(),
       }, signal);
       range = spread(answer.values);
       got = range && answer;

@@ -5,6 +5,7 @@ import { dayOf, momentOf } from "../clock.js";
 import { fieldOf, onlyGood } from "../data.js";
 import { el, put, sharpen } from "../dom.js";
 import { cursor, hear, point } from "../hub.js";
+import { readable } from "../keys.js";
 import { colour } from "../look.js";
 import { count, number, unit } from "../words.js";
 import { cells, inkBetween, scaleBar, spread } from "./heat.js";
@@ -15,8 +16,10 @@ const DAY = 86_400_000, FEWEST = 14, MOST = 1096, FOOT = 20;
 /** Make the picture in `box`. */
 export function make(box, panel) {
   const series = panel.series[0], decimals = fieldOf(series).decimals ?? 1, in_ = unit(panel.unit ?? "");
-  const bar = scaleBar(), read = el("span.reading"), canvas = el("canvas", { role: "img", "aria-label": panel.description });
-  const room = el("div.chart", {}, canvas);
+  const bar = scaleBar(), read = el("span.reading"), canvas = el("canvas", { "aria-hidden": "true" });
+  const room = el("div.chart", {
+    tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${panel.description || panel.title} Arrow keys move the cursor.`,
+  }, canvas);
   put(box, el("div.legend", {}, bar.root, read), room);
   let got = null, range = null;
 
@@ -31,7 +34,16 @@ export function make(box, panel) {
     pen.drawImage(cells(got.values, inkBetween(range)), LEFT, 0, wide, tall);
     axes(pen, got, wide, tall);
     if (cursor !== null) mark(pen, got, cursor, wide, tall);
+    read.textContent = cursor === null ? "" : words(cursor);
   }
+  /** What stands at a time; nothing where no day has it. */
+  const words = (time) => {
+    const day = got.days.findLastIndex((start) => start <= time), slot = Math.floor(((time - got.days[day]) / DAY) * got.slots);
+    return day < 0 || slot >= got.slots ? "" : `${momentOf(got.days[day] + (slot * DAY) / got.slots)}: ${number(got.values[day][slot], decimals)} ${in_}`;
+  };
+  const timesOf = (row, day) => row.flatMap((value, slot) => (value === null ? [] : [got.days[day] + ((slot + 0.5) * DAY) / got.slots]));
+  const times = () => (got ? got.values.flatMap(timesOf) : []);
+  readable(room, times, words);
   const at = (event) => {
     const { left, top } = canvas.getBoundingClientRect(), { width, height } = size();
     const slot = Math.floor(((event.clientX - left - LEFT) / (width - LEFT - RIGHT)) * got.slots);
@@ -41,11 +53,9 @@ export function make(box, panel) {
   canvas.addEventListener("pointermove", (event) => {
     const cell = got && at(event);
     if (!cell) return point(null);
-    const time = got.days[cell.day] + ((cell.slot + 0.5) * DAY) / got.slots;
-    read.textContent = `${momentOf(time - DAY / got.slots / 2)}: ${number(got.values[cell.day][cell.slot], decimals)} ${in_}`;
-    return point(time);
+    return point(got.days[cell.day] + ((cell.slot + 0.5) * DAY) / got.slots);
   });
-  canvas.addEventListener("pointerleave", () => { read.textContent = ""; point(null); });
+  canvas.addEventListener("pointerleave", () => point(null));
   const deaf = hear("cursor", draw);
 
   return {

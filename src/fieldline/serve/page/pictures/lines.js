@@ -47,7 +47,7 @@ export function make(box, panel, own = {}) {
       series.forEach((one, i) => { if (me.u.series[i + 1].show !== !state.off.has(one.key)) me.u.setSeries(i + 1, { show: !state.off.has(one.key) }, false); });
       me.u.setData(data);
     } else {
-      me.u = plot(room, tall(), series.map((one) => lineOf(one, panel)), data, () => rangeOf(table_(), shown()), {
+      me.u = plot(room, tall(), series.map((one) => lineOf(one, panel, table_)), data, () => rangeOf(table_(), shown()), {
         drawAxes: [(u) => clipped(u, (pen) => { drawThresholds(u, pen, panel.thresholds); drawBands(u, pen, table_(), shown()); })],
         draw: [(u) => { clipped(u, (pen) => drawDirections(u, pen, me.table, shown())); if (state.flags === "mark") clipped(u, (pen) => drawMarks(u, pen, table_(), shown())); flagStrip(strip, u, table_(), shown()); }],
       });
@@ -91,14 +91,18 @@ function drawDirections(u, pen, { time, columns }, series) {
   }
 }
 
-function lineOf({ ink, key, dash, direction }, { kind }) {
+function lineOf({ ink, key, dash, direction, sum }, { kind }, table) {
   const how = { stroke: ink, width: 1.5, show: !state.off.has(key), dash: DASHES[(dash ?? 0) % DASHES.length] };
   if (direction) return { ...how, paths: () => null, points: { show: false } };
+  if (sum) return { ...how, width: 0, fill: faint(ink, 0.7), paths: (...which) => barsOf(table().every)(...which), points: { show: false } };
   return {
     ...how, paths: kind === "diagnostics" ? globalThis.uPlot.paths.stepped({ align: 1 }) : undefined,
     points: { size: 4, fill: ink, stroke: ink, filter: (u, i, show, gaps) => (show ? null : lonely(u.data[i])) },
   };
 }
+
+/** What fell in a time, as a bar over it: a window stands at its begin, a row at its end. */
+function barsOf(every) { return globalThis.uPlot.paths.bars({ size: [0.94], align: every ? 1 : -1 }); }
 
 /** Values with a gap on both sides: no line goes through them, so they need a point. `undefined` is no gap: see data.js. */
 function lonely(values) {
@@ -161,6 +165,7 @@ export function rangeOf(table, series) {
         if ((max[i] ?? mean[i]) > high) high = max[i] ?? mean[i];
       }
     }
+    if (low <= high && series.every(({ sum }) => sum)) return [Math.min(low, 0), Math.max(high, 0) * 1.06 || 1];
     if (low <= high) return roomy(low, high);
   }
   return [0, 1];

@@ -57,7 +57,9 @@ export function make(box, panel) {
       const words = found ? `${one.label} = ${number(found.slope, 3)} × ${other.label}${added(found.offset, decimals)}, R² = ${number(found.r2, 3)}, mean difference ${signed(found.bias, decimals)} ${in_}, n = ${count(found.n, "pair").replace(/ pairs?$/, "")}` : "";
       fit.textContent = words;
       draw();
-      return { empty: !pairs.n, newest: table.newest, how, words: `${panel.title}. ${words}.` };
+      const numbers = found && [["", "slope", `offset [${in_}]`, "R²", `mean difference [${in_}]`, `rms difference [${in_}]`, "n"], [
+        `${one.label} over ${other.label}`, number(found.slope, 4), signed(found.offset, decimals), number(found.r2, 4), signed(found.bias, decimals), number(found.rms, decimals), String(found.n)]];
+      return { empty: !pairs.n, newest: table.newest, how, words: `${panel.title}. ${words}.`, numbers };
     },
     rescale() { u?.setScale("x", { min: view.start, max: view.end }); },
     resize() { refit(u, chart, HEIGHT); },
@@ -106,10 +108,10 @@ function pairUp(table, one, other) {
 export function fitted({ x, y, n }) {
   if (n < 3) return null;
   const mx = x.reduce((s, v) => s + v, 0) / n, my = y.reduce((s, v) => s + v, 0) / n;
-  let xx = 0, xy = 0, yy = 0;
-  for (let i = 0; i < n; i++) { xx += (x[i] - mx) ** 2; yy += (y[i] - my) ** 2; xy += (x[i] - mx) * (y[i] - my); }
+  let xx = 0, xy = 0, yy = 0, apart = 0;
+  for (let i = 0; i < n; i++) { xx += (x[i] - mx) ** 2; yy += (y[i] - my) ** 2; xy += (x[i] - mx) * (y[i] - my); apart += (y[i] - x[i]) ** 2; }
   if (!xx || !yy) return null;
-  return { slope: xy / xx, offset: my - (xy / xx) * mx, r2: (xy * xy) / (xx * yy), bias: my - mx, n };
+  return { slope: xy / xx, offset: my - (xy / xx) * mx, r2: (xy * xy) / (xx * yy), bias: my - mx, rms: Math.sqrt(apart / n), n };
 }
 
 function zeroLine(u) {

@@ -27,6 +27,7 @@ export function make(box, panel) {
       return {
         empty: !total, newest: got.newest, how: count(total, "row"),
         words: `${panel.title}: mostly from ${POINTS[most]}, ${share(sums[most], total)}; calm ${share(calm, total)}.`,
+        numbers: [["", ...classes(got, unit(panel.unit ?? "")), "all"], ...got.counts.map((row, i) => [POINTS[i], ...row.map((n) => share(n, total)), share(sums[i], total)]), ["calm", ...got.counts[0].map(() => ""), share(calm, total)]],
       };
     },
     rescale() {}, resize() {}, restyle: draw, close() {},
@@ -71,12 +72,16 @@ function wedge(at, width, inner, outer) {
   return `M${place(inner, at - half)}L${place(outer, at - half)}A${outer} ${outer} 0 0 1 ${place(outer, at + half)}L${place(inner, at + half)}A${inner} ${inner} 0 0 0 ${place(inner, at - half)}Z`;
 }
 
-function legend({ edges: bounds, counts }, in_) {
-  const n = counts[0].length;
-  return el("ul.classes", {}, ...Array.from({ length: n }, (_, i) => {
+/** What the classes of speed are called. */
+function classes({ edges: bounds, counts }, in_) {
+  return counts[0].map((_, i) => (bounds[i + 1] === undefined || bounds[i + 1] === null ? `over ${bounds[i]} ${in_}` : `${bounds[i]} to ${bounds[i + 1]} ${in_}`));
+}
+
+function legend(got, in_) {
+  const { edges: bounds } = got, names = classes(got, in_);
+  return el("ul.classes", {}, ...names.map((name, i) => {
     const swatch = el("span.swatch", { "aria-hidden": "true" });
-    swatch.style.backgroundColor = inkOf(i, n);
-    const to = bounds[i + 1];
-    return el("li", {}, swatch, to === undefined || to === null ? `over ${bounds[i]} ${in_}` : `${bounds[i]} to ${to} ${in_}`);
+    swatch.style.backgroundColor = inkOf(i, names.length);
+    return el("li", {}, swatch, name);
   }), el("li.soft", { text: `calm: below ${bounds[0]} ${in_}, in the middle` }));
 }
