@@ -99,7 +99,7 @@ def _judge_again(work: Opened, outcome: Outcome) -> Delivery:
     """Make flags again where the server could not be asked for the rows beside them."""
     import pandas as pd
 
-    from .recheck import declared_tables, judge_measurement
+    from .judging import declared_tables, judge_measurement
 
     assert work.outbox is not None
     tables, store = declared_tables(work.project), work.store
@@ -172,7 +172,7 @@ def rebuild(work: Opened, archive: Archive, outcome: Outcome) -> None:
     import functools
 
     from ..manager import pump
-    from .replay import replay
+    from .archived import replay
 
     known, newest = None if work.memory.fresh else work.memory.note("archived"), archive.newest()
     after = delivered(work.settings.home) if known is None else int(known)

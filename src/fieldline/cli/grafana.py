@@ -18,8 +18,8 @@ from ..errors import UsageError
 from ..settings import Settings
 from . import DONE, FAILED, QUARANTINED
 from .configured import load_settings
-from .dashboards import site_of, wanted
 from .show import table
+from .site import site_of, wanted
 
 ATTENTION = QUARANTINED  # done, but a person should look
 _LINES = 30  # of what changes in one thing

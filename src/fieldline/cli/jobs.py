@@ -306,7 +306,10 @@ class Work:
         else:
             from .progress import Progress
 
-            manager.sink = progress = Progress(manager.sink, manager.path, lambda: manager.source.parsed)
+            def words(rows: int) -> str:
+                return f"{manager.path.name}: {rows:,} rows, {manager.source.parsed / 2**20:,.0f} MB"
+
+            manager.sink = progress = Progress(manager.sink, words)
             try:
                 manager.update_db()
             finally:

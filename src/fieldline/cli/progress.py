@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..ports import Sink
@@ -19,9 +18,9 @@ _PAUSE = 0.5  # [s] between two lines, and before the first: what is done sooner
 class Progress:
     """A sink around a sink that writes one line of progress to a terminal, over itself."""
 
-    def __init__(self, inner: Sink, path: Path, parsed: Callable[[], int]) -> None:
-        """parsed: how many bytes of the file `path` have been read so far."""
-        self._inner, self._path, self._parsed = inner, path, parsed
+    def __init__(self, inner: Sink, words: Callable[[int], str]) -> None:
+        """words: what the line says after so many rows."""
+        self._inner, self._words = inner, words
         self._rows, self._next, self._width = 0, time.monotonic() + _PAUSE, 0
 
     def create(self, bucket: str, keep_days: int | None) -> None:
@@ -41,7 +40,7 @@ class Progress:
         self._rows += len(frame)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PAUSE
-            self._show(f"{self._path.name}: {self._rows:,} rows, {self._parsed() / 2**20:,.0f} MB")
+            self._show(self._words(self._rows))
         return rows
 
     def close(self) -> None:
