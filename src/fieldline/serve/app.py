@@ -19,8 +19,9 @@ from starlette.types import ASGIApp
 
 from .. import __version__
 from ..errors import InputError, Rejected, Unreachable
+from .access import trusted
 from .context import Context
-from .keys import Unreadable, trusted
+from .keys import Unreadable
 from .limits import FAULT, NO_KEYS, Guard, Refused, log_fault
 from .replies import Json, problem
 from .squeeze import Squeeze

@@ -11,8 +11,8 @@ import pandas as pd
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from .access import authorize
 from .context import Context
-from .keys import authorize
 from .replies import shown
 
 LONGEST_SPAN = 366 * 86_400  # [s]

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from .access import Access, authorize
 from .context import Context
-from .keys import Access, authorize
 from .replies import Json, strict
 
 DAY = 86_400

@@ -12,10 +12,11 @@ from starlette.requests import Request
 
 from ..errors import Rejected
 from ..points import fitted, points
+from .access import Access, authorize
 from .asked import example, one_of
 from .context import Context
 from .ingest import BadRows, Row, Table, parse, short, tables
-from .keys import ALL, Access, authorize
+from .keys import ALL
 from .replies import Body, Json, shown, strict
 
 MOST_SERIES, MOST_COLUMNS, MOST_MEASUREMENTS = 10_000, 1_000, 1_000

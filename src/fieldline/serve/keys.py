@@ -1,19 +1,12 @@
 """API keys: shown once, stored hashed, with what each may read and write.
 
-    Authorization: Token fl_3f9a1c07_kYt...          InfluxDB 2, Telegraf, scripts
-    Authorization: Bearer fl_3f9a1c07_kYt...
-    Authorization: Basic ...                         any user, the key as password: Grafana, InfluxDB 1, browsers
-
 A key is 256 random bits behind its public number. keys.json in the home keeps the SHA-256 of each: with so many bits no
 slow hash is needed (OWASP ASVS 5.0, 11.5.1). The server looks at the file before each request: a change holds at once.
-keys-used.json, which the server writes, says in which hour each was last used. A key is never taken from the address of
-a request, since addresses stand in the logs of proxies and in the history of browsers.
+keys-used.json, which the server writes, says in which hour each was last used.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -23,22 +16,16 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from filelock import FileLock, Timeout
-from starlette.exceptions import HTTPException
 
 from ..errors import Busy, InputError, UsageError
-
-if TYPE_CHECKING:
-    from starlette.requests import HTTPConnection
-
-    from .context import Context
 
 Scope = Literal["read", "write"]
 ALL = "*"  # in place of a bucket's name
@@ -46,7 +33,6 @@ FAILURES, WINDOW = 20, 60.0  # so many failures of one address in so many second
 ADDRESSES = 10_000  # that are remembered
 _ATTEMPTS = 20
 _LONGEST = 200  # characters of a key; ours have 56
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 log = logging.getLogger(__name__)
 
@@ -74,17 +60,6 @@ class Key:
         if self.revoked is not None:
             return "revoked"
         return "expired" if self.expires is not None and now >= datetime.fromisoformat(self.expires) else "good"
-
-
-@dataclass(frozen=True)
-class Access:
-    """What a request may do. key: None where reading is open to all."""
-
-    key: Key | None
-
-    def may(self, scope: Scope, bucket: str | None) -> bool:
-        """Whether it may read or write this bucket (None: any at all)."""
-        return scope == "read" if self.key is None else self.key.may(scope, bucket)
 
 
 class Unreadable(InputError):
@@ -229,71 +204,6 @@ class Keys:
 
     def _used_path(self) -> Path:
         return self.path.with_name("keys-used.json")
-
-
-def authorize(context: Context, request: HTTPConnection, scope: Scope, bucket: str | None = None) -> Access:
-    """What a request may do, if it may do this.
-
-    Args:
-        scope, bucket: what it wants; bucket None: something of which only a part may be allowed. Then ask the answer
-            for each bucket with `may`.
-
-    Raises: HTTPException 401 (no key or not a good one, without saying which), 403 (the key is not for that),
-        429 (too many failures from that address).
-    """
-    access = _access(context, request, scope)
-    refuse_unless(access, scope, bucket)
-    return access
-
-
-def refuse_unless(access: Access, scope: Scope, bucket: str | None) -> None:
-    """Raise HTTPException 403 unless a request may read or write this bucket (None: any at all)."""
-    if not access.may(scope, bucket):
-        what = "any bucket" if bucket is None else f"bucket {bucket!r}"
-        raise HTTPException(403, f"this key may not {scope} {what}")
-
-
-def trusted(keys: Keys, headers: Mapping[str, str]) -> bool:
-    """Whether a request has a good key, whatever that may do. Raises: InputError, when the file is damaged."""
-    text = sent(headers)
-    return text is not None and isinstance(keys.find(text), Key)
-
-
-def sent(headers: Mapping[str, str]) -> str | None:
-    """The key that a request brings; '' if what it brings is none; None, if it brings nothing."""
-    word, _, rest = headers.get("authorization", "").partition(" ")
-    if not word:
-        return None
-    if word.lower() in ("token", "bearer"):
-        return rest.strip()
-    return _password(rest.strip()) if word.lower() == "basic" else ""
-
-
-def _access(context: Context, request: HTTPConnection, scope: Scope) -> Access:
-    text = sent(request.headers)
-    if text is None and scope == "read" and _open(context, request):
-        return Access(None)
-    found = "no key" if text is None else context.keys.find(text)
-    if isinstance(found, Key):
-        return Access(found)
-    address = request.client.host if request.client else "?"
-    if not context.keys.failed(address, found):
-        raise HTTPException(429, "too many refused requests; wait a minute", {"Retry-After": str(int(WINDOW))})
-    login = {"WWW-Authenticate": 'Basic realm="fieldline: any user, an API key as password", charset="UTF-8"'}
-    raise HTTPException(401, "an API key is needed: make one with `fieldline keys add`", login)
-
-
-def _open(context: Context, request: HTTPConnection) -> bool:
-    """Whether reading needs no key: only this machine can connect, no proxy stands between, and no key was made yet."""
-    return context.loopback and not context.keys.any() and not any(name in request.headers for name in _FORWARDED)
-
-
-def _password(text: str) -> str:
-    """The password of a basic login; '' if it is none."""
-    try:
-        return base64.b64decode(text, validate=True).decode("utf-8", "replace").partition(":")[2]
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _number(text: str) -> str:

@@ -29,9 +29,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import StoreError
+from .access import Access, authorize
 from .asked import refusals
 from .context import Context
-from .keys import Access, authorize
 from .latest import Mark, Name, Series, Table, latest_of
 from .replies import json_bytes, strict
 

@@ -24,9 +24,9 @@ from starlette.responses import Response
 
 from ..outbox import SCHEMA, Queue
 from ..sources.memory import Memory
+from .access import authorize
 from .asked import refusals
 from .context import Context
-from .keys import authorize
 from .latest import Latest, Name, Series, Table, latest_of
 from .replies import strict
 from .states import DELAY

@@ -25,8 +25,8 @@ from ..ports import Field
 from ..sinks.looking import Look, Wanted, Wind
 from ..sources.memory import Memory
 from . import pictures
+from .access import Access, authorize
 from .context import Context
-from .keys import Access, authorize
 from .latest import Series, declared_interval
 from .layouts import Layouts
 from .pictures import MILLI, SECOND, Asked

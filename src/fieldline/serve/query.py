@@ -31,8 +31,8 @@ from starlette.responses import Response, StreamingResponse
 
 from ..errors import FieldlineError, Rejected, Unreachable
 from ..influxql import QueryError, Room, Series, Show, Statement, SyntaxFault, databases, parse
+from .access import Access, authorize, refuse_unless
 from .context import Context
-from .keys import Access, authorize, refuse_unless
 from .replies import VERSION, Body, Direct, Json, json_bytes, refuse_unknown
 
 EPOCHS = {

@@ -16,11 +16,11 @@ from starlette.requests import Request
 
 from ..groups.windows import read_windows
 from ..ports import FLAG_ENDS
+from .access import authorize
 from .asked import example, one_of, seconds
 from .context import Context
 from .export import router as export
 from .intake import router as intake
-from .keys import authorize
 from .latest import RUNS, Latest, Series, apart, iso, latest_of, of_tags, plain
 from .replies import Json, strict
 from .states import HEARD, state_of

@@ -19,8 +19,8 @@ from starlette.responses import Response
 from .. import __version__
 from ..errors import Rejected
 from ..lineprotocol.arrivals import Refusals, arrivals, lines_of
+from .access import authorize
 from .context import Context
-from .keys import authorize
 from .replies import VERSION, Body, Json, strict
 
 UNITS = {
