@@ -234,6 +234,9 @@ def test_values_at_the_cursor_are_those_of_the_store(look, tower):
         seen.page.wait_for_timeout(100)
         at, words = seen.legend(TEMPERATURE, f"{TABLE}/Temp_46m")
         shown[at] = words
+        below = seen.page.locator(f'[data-panel="{TEMPERATURE}"] .at').inner_text()
+        local = pd.Timestamp(at, unit="ms") - pd.Timedelta("5h")  # the station's clock
+        assert below == f"{local.day} {local:%b %H:%M}"
     rows = tower.read("ameriflux_atmospheric", "fastdata", "--field", "Temp_46m")
     stored = {pd.Timestamp(row["time"]).value // 10**6: row["Temp_46m"] for row in rows}
     assert len(shown) == 3
@@ -403,6 +406,23 @@ def test_what_is_shown_can_be_downloaded(look, tower):
     rows = list(csv.DictReader(io.StringIO(fetch(mine).decode("utf-8"))))
     assert len(rows) > 100
     assert {"time", "Temp_46m", "Temp_34m", "Temp_15m", "Temp_avg_3m"} <= set(rows[0])
+
+
+@pytest.mark.parametrize("kind", ["lines", "profile", "pair", "rose", "depth", "fingerprint", "flags", "missing"])
+def test_a_picture_can_be_saved(look, tmp_path, kind):
+    seen = look("#last=3d")
+    panel = first_of(seen.page, kind)
+    panel.locator("summary").click()
+    with seen.page.expect_download() as waiting:
+        panel.get_by_text("Save as PNG").click()
+    assert re.fullmatch(r"[\w.-]+_\d{8}T\d{4}_\d{8}T\d{4}\.png", waiting.value.suggested_filename)
+    waiting.value.save_as(tmp_path / "saved" / f"{kind}.png")
+    content = (tmp_path / "saved" / f"{kind}.png").read_bytes()
+    box = panel.bounding_box()
+    assert content.startswith(b"\x89PNG\r\n")
+    size = [int.from_bytes(content[place : place + 4], "big") for place in (16, 20)]
+    assert size == [round(2 * box["width"]), round(2 * box["height"])]
+    assert len(content) > 8000  # not an empty sheet
 
 
 @pytest.mark.parametrize("width", [360, 768])

@@ -6,6 +6,7 @@ import { el, put } from "./dom.js";
 import { look, state, toggle, view } from "./state.js";
 import { momentOf, span } from "./clock.js";
 import { now } from "./state.js";
+import { save } from "./snapshot.js";
 import { unit } from "./words.js";
 import * as pictures from "./pictures/all.js";
 
@@ -51,6 +52,7 @@ export class Panel {
     const deed = (words, onclick) => el("button", { type: "button", onclick, text: words });
     return [
       ...this.downloads(),
+      this.body.hidden ? null : deed("Save as PNG", () => this.snapshot()),
       this.numbers.childElementCount ? deed(this.numbers.hidden ? "Show the numbers" : "Hide the numbers", () => { this.numbers.hidden = !this.numbers.hidden; }) : null,
       deed(large ? "Smaller" : "Larger", () => toggle("large", panel.id, !large)),
       deed("Hide this picture", () => toggle("hidden", panel.id, true)),
@@ -73,6 +75,11 @@ export class Panel {
     }
     if (links.length) links.push(el("p.said", { text: this.panel.series.some((one) => fieldOf(one).flags) ? "all rows, with flags" : "all rows" }));
     return links;
+  }
+
+  snapshot() {
+    const words = [this.panel.id, ...[view.start, view.end].map((time) => new Date(time).toISOString().slice(0, 16).replace(/[-:]/g, ""))];
+    return save(this.root, `${words.join("_").replace(/[^\w.-]/g, "-")}.png`).catch((error) => this.fail(error));
   }
 
   /** The picture comes near the screen, or goes. */

@@ -1,6 +1,7 @@
 /** A plot over time: axes, cursor, selection and flags, the same for all pictures that have them (uPlot draws). */
 
-import { labels, STEPS, ticks } from "../clock.js";
+import { clockOf, dayOf, labels, STEPS, ticks } from "../clock.js";
+import { el } from "../dom.js";
 import { back, look, view } from "../state.js";
 import { colour } from "../look.js";
 import { decimalsOf, number } from "../words.js";
@@ -33,6 +34,8 @@ export function plot(box, height, series, data, range, hooks) {
     series: [{}, ...series],
     hooks: { ...hooks, draw: [...(hooks.draw ?? []), (u) => { if (!u.pointed) follow(u, cursor); }], setCursor: [moved], setSelect: [selected] },
   }, data, box);
+  u.tag = el("span.at", { "aria-hidden": "true", hidden: true }); // screen readers hear the time with the values
+  u.over.after(u.tag);
   u.over.addEventListener("pointerenter", () => { u.pointed = true; });
   u.over.addEventListener("pointerleave", () => { u.pointed = false; point(null); });
   u.over.addEventListener("pointermove", (event) => {
@@ -80,12 +83,25 @@ function lines() {
 
 /** Only the plot under the pointer says where the cursor is; the others follow, also when their range moves. */
 function moved(u) {
+  tell(u);
   if (u.pointed && u.cursor.left >= 0) point(u.posToVal(u.cursor.left, "x"), u);
 }
 
 function follow(u, time) {
   const left = time === null ? -10 : u.valToPos(time, "x");
   if (Math.abs(left - u.cursor.left) > 0.1) u.setCursor({ left, top: left < 0 ? -10 : 0 }, false);
+  tell(u);
+}
+
+/** The time of the row under the cursor, or of its window's begin, below the line. */
+function tell(u) {
+  const { left, idx } = u.cursor, time = u.data[0][idx ?? -1];
+  u.tag.hidden = !(left >= 0) || time === undefined;
+  if (u.tag.hidden) return;
+  u.tag.textContent = `${dayOf(time)} ${clockOf(time)}`;
+  const { offsetLeft, offsetTop, clientHeight } = u.over, half = u.tag.offsetWidth / 2;
+  u.tag.style.left = `${Math.min(Math.max(offsetLeft + left - half, 0), u.width - 2 * half)}px`;
+  u.tag.style.top = `${offsetTop + clientHeight + 3}px`;
 }
 
 function selected(u) {
