@@ -123,6 +123,13 @@ def test_whole_numbers_and_fractions_are_one_kind(server):
     assert server.store.fields("field", "whole")["a"].kind == "number"
 
 
+def test_minus_zero_is_a_number(server):
+    ingest(server, row("zero", a=-0.0))
+    [found] = server.json("/api/latest", bucket="field", measurement="zero")
+    assert found["fields"] == {"a": 0}
+    assert table(server, measurement="zero")[1][-1] == "-0.0"
+
+
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "__proto__", "constructor", 'a"b\\c', "a,b=c d#", "Ω ä"])
 def test_strange_names_are_names(server, name):
     ingest(server, row(name, tags={"station": name, name: "x"}, **{f"{name}.": 1}))
@@ -400,8 +407,9 @@ def test_a_history_that_is_too_long_is_refused_with_what_to_do(station):
     "text", ["5m) |> yield()", "-1y", "1ns", "99999999d", "367d", "0s", "", "5", "5m;", "５m", "1.5h"]
 )
 def test_a_wrong_duration_is_refused(station, text):
-    status, words = refused(station.get, "/api/devices/46m/history", duration=text)
-    assert (status, "expected a span" in words) == (422, True)
+    for path, name in (("/api/devices/46m/history", "duration"), ("/api/devices/status", "within")):
+        status, words = refused(station.get, path, **{name: text})
+        assert (status, "expected a span" in words) == (422, True), path
 
 
 def test_isems_sees_its_own_form(station):
@@ -506,6 +514,25 @@ def test_no_cell_is_a_formula_and_negative_numbers_stay_numbers(server):
     assert {one[2] for one in found} == {"-1.5"}
     assert {one[1] for one in found} == {f"'-{n}" for n in range(len(texts))}
     assert {one[3] for one in found} == {f"'{text}" for text in texts[:9]} | {"fine", "a=b", ""}
+
+
+def test_a_text_that_begins_with_nul_is_no_formula_either(server):
+    """The line protocol takes such texts, as InfluxDB does, and a spreadsheet may pass over the NUL."""
+    server.write('nul text="\0=1+1" 1750000000000000000')
+    found = server.get("/api/export", bucket="field", measurement="nul").decode("utf-8")
+    assert found.splitlines()[1].endswith(",'\0=1+1")
+
+
+def test_parquet_has_no_value_where_there_is_none(server, tmp_path):
+    server.write("kinds n=1i,on=t 1750000000000000000\nkinds f=1.5 1750000001000000000")
+    path = tmp_path / "kinds.parquet"
+    path.write_bytes(server.get("/api/export", bucket="field", measurement="kinds", format="parquet"))
+    rows = duckdb.read_parquet(str(path)).order("time").project('n, "on", f').fetchall()
+    assert rows == [(1, True, None), (None, None, 1.5)]
+    kinds = dict(
+        zip(duckdb.read_parquet(str(path)).columns, map(str, duckdb.read_parquet(str(path)).types), strict=True)
+    )
+    assert (kinds["n"], kinds["f"]) == ("BIGINT", "DOUBLE")
 
 
 def test_parquet_is_the_same_with_its_kinds(station, tmp_path):
