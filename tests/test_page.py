@@ -443,6 +443,23 @@ def test_dark_is_dark(look):
     assert "theme=light" in page.evaluate("location.hash")
 
 
+def test_each_thing_that_can_be_pressed_has_a_name(look):
+    page = look("#last=3d").page
+    for kind in ("lines", "pair", "rose", "fingerprint"):
+        first_of(page, kind)
+    bare = """[...document.querySelectorAll('button, a, summary, input, select, [tabindex="0"]')]
+        .filter((one) => !(one.getAttribute('aria-label') || one.textContent.trim() || one.labels?.length))
+        .map((one) => one.outerHTML.slice(0, 100))"""
+    assert page.evaluate(bare) == []
+    charts = page.locator('.panel[data-loaded] .chart[tabindex="0"]')
+    described = (
+        "(all) => all.filter((one) => !document.getElementById(one.getAttribute('aria-describedby'))?.textContent)"
+    )
+    assert charts.count() > 3
+    assert charts.evaluate_all(f"(all) => ({described})(all).length") == 0
+    assert page.locator(".card").evaluate_all("(all) => all.every((one) => one.getAttribute('aria-label'))")
+
+
 def test_all_can_be_done_from_the_keyboard(look):
     page = look("#last=3h").page
     page.keyboard.press("Tab")
@@ -874,6 +891,23 @@ def contrast(*colours):
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         light.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
     return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def test_words_stand_out_from_the_paper_in_both_themes():
+    """4.5 is what WCAG 2.2 asks of text of this size (1.4.3, AA)."""
+    css = (PROJECT / "src/fieldline/serve/page/page.css").read_text(encoding="utf-8")
+    light, dark = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", css.split(head)[1].split("}")[0]))
+                   for head in (":root {", ':root[data-theme="dark"] {'))  # fmt: skip
+
+    def apart(theme, ink, under):
+        return contrast(*(f"rgb{tuple(bytes.fromhex(theme[name][1:]))}" for name in (ink, under)))
+
+    for theme in (light, light | dark):
+        for ink in ("ink", "soft", "accent", "good", "late", "silent", "empty", "fail"):
+            assert apart(theme, ink, "paper") >= 4.5, ink
+        for ink in ("ink", "soft"):
+            assert apart(theme, ink, "ground") >= 4.5 and apart(theme, ink, "well") >= 4.5, ink
+        assert apart(theme, "on-accent", "accent") >= 4.5
 
 
 def test_a_link_can_follow_the_time_or_hold_the_range(look):

@@ -68,4 +68,4 @@ function words(pen, text) {
 }
 
 /** A series that is not drawn has a pale name. */
-const paleness = (node) => (node.closest('[aria-pressed="false"]') ? 0.42 : 1);
+const paleness = (node) => (node.closest('[aria-pressed="false"]') ? 0.6 : 1);

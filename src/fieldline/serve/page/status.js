@@ -38,7 +38,7 @@ function chosenOf(tables) {
 /** How many tables are how. @param {number} some how many have a reason to be shown */
 function sumCard(tables, some) {
   const counts = WORST.map((name) => [name, tables.filter((one) => one.state === name).length]).filter(([, n]) => n);
-  return el("div.card.sum", { "data-state": counts[0]?.[0] ?? "unknown" },
+  return el("div.card.sum", { role: "group", "aria-label": "all tables", "data-state": counts[0]?.[0] ?? "unknown" },
     el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: count(tables.length, "table") })),
     ...counts.map(([name, n]) => el("div.state", { "data-state": name }, el("span.word", { text: `${n.toLocaleString("en-US")} ${STATES[name]}` }))),
     el("div.soft", { text: `${some > MANY ? `the worst ${MANY} are shown; ` : ""}the filter finds a table` }));
@@ -63,7 +63,7 @@ const ago = (time) => (now() - time < 1500 ? "just now" : `${span(now() - time)}
 function card(table) {
   const { measurement, station, bucket, state, battery } = table;
   const came = table.newest !== null && table.newest !== undefined;
-  return el("div.card", { "data-state": state, "data-table": `${bucket}/${measurement}/${station ?? ""}` },
+  return el("div.card", { role: "group", "aria-label": [measurement, station].filter(Boolean).join(" "), "data-state": state, "data-table": `${bucket}/${measurement}/${station ?? ""}` },
     el("div.name", { title: [[bucket, measurement, station].filter(Boolean).join(" / "), table.words].filter(Boolean).join("\n") }, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: measurement }), station ? el("span.soft", { text: station }) : null),
     el("div.state", {}, el("span.word", { text: STATES[state] ?? state }),
       came ? el("span.age", { "data-newest": table.newest, title: momentOf(table.newest), text: ago(table.newest) }) : null),
@@ -74,7 +74,7 @@ function card(table) {
 
 function runCard(run) {
   const good = /^(done|running)/.test(run.status) && !run.quarantined_today;
-  return el("div.card", { "data-state": good ? "good" : "late" },
+  return el("div.card", { role: "group", "aria-label": "last run", "data-state": good ? "good" : "late" },
     el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: "last run" })),
     el("div.state", {}, el("span.word", { text: String(run.status ?? "unknown") }), run.ended ? el("span.age", { "data-newest": run.ended, title: momentOf(run.ended), text: ago(run.ended) }) : null),
     el("div.soft", { text: run.quarantined_today ? `${count(run.quarantined_today, "row")} set aside today` : "no row set aside today" }));
