@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldline.errors import Rejected, Unreachable
+from fieldline.ports import Field
 from fieldline.sinks import embedded
 from fieldline.sinks.embedded import Embedded
 
@@ -252,6 +253,60 @@ def test_a_long_frame_is_written_in_steps(store: Embedded, monkeypatch: pytest.M
     with pytest.raises(Rejected, match=r"'n'.*0\.5"):
         store.write("field", "tower", wrong)
     assert list(store.read("field", "tower")["x"]) == list(range(50))
+
+
+def test_what_is_written_together_is_durable_together(store: Embedded) -> None:
+    """One turn: its measurements see each other's kinds, and nobody sees half of it."""
+    with store.together("field") as turn:
+        assert turn.fields("tower") == {}
+        assert turn.write("tower", rows()) == 3
+        assert turn.fields("tower") == {"x": Field("x", "number", "", False)}
+        turn.write("tower", rows(first=2).assign(y=1))
+        with pytest.raises(Rejected, match="expected number as until now"):
+            turn.write("tower", rows(first=9).assign(x="word"))
+        turn.write("soil", rows(1))
+        assert turn.write("soil", rows(0)) == 0
+    assert list(store.read("field", "tower")["x"]) == [0, 1, 2, 3, 4]
+    assert store.measurements("field") == ["soil", "tower"]
+
+
+def test_of_what_is_written_together_nothing_stays_when_it_fails(store: Embedded) -> None:
+    """Neither rows nor what the catalogue learnt of them; the store works on."""
+    with pytest.raises(Rejected, match="cannot be kept"), store.together("field") as turn:
+        turn.write("tower", rows())
+        turn.write("soil", rows(1).assign(word="\ud800"))
+    with pytest.raises(KeyError), store.together("field") as turn:
+        turn.write("tower", rows())
+        raise KeyError
+    assert store.measurements("field") == []
+    store.write("field", "tower", rows())
+    assert len(store.read("field", "tower")) == 3
+
+
+def test_a_turn_that_asks_for_nothing_opens_nothing(tmp_path: Path) -> None:
+    """And one without its bucket says so when it asks."""
+    store = Embedded(tmp_path / "store.duckdb")
+    with store.together("field"):
+        pass
+    assert not list(tmp_path.iterdir())
+    store.create("other", None)
+    for work in (lambda turn: turn.fields("m"), lambda turn: turn.write("m", rows())):
+        with pytest.raises(Rejected, match="found no bucket 'field'"), store.together("field") as turn:
+            work(turn)
+
+
+def test_a_long_turn_lets_others_have_theirs(store: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two of its writes; what it wrote before is durable then, and what others brought is seen."""
+    monkeypatch.setattr(embedded, "TURN", 0.0)
+    with store.together("field") as turn:
+        assert turn.fields("tower") == {}
+        other = threading.Thread(target=store.write, args=["field", "tower", rows()])
+        other.start()
+        while other.is_alive():
+            turn.write("soil", rows())
+        with pytest.raises(Rejected):
+            turn.write("tower", rows().assign(x="word"))
+    assert list(store.read("field", "tower")["x"]) == [0, 1, 2]
 
 
 def test_text_that_is_none_is_set_aside(store: Embedded) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import subprocess
+import threading
 
 import pandas as pd
 import pytest
@@ -182,7 +183,8 @@ def test_at_most_a_hundred_bad_lines_are_named(served):
 
 
 def test_a_bucket_must_be_there(served):
-    assert refused(served, "m x=1", db="nosuch").message == 'database not found: "nosuch"'
+    for lines in ("m x=1", "no line", "", "m x=1\nno line"):
+        assert refused(served, lines, db="nosuch").message == 'database not found: "nosuch"'
     error = refused(served, "m x=1", db="nosuch", path="/api/v2/write")
     assert (error.status, json.loads(error.body)["code"]) == (404, "not found")
     assert refused(served, "m x=1", db="").status == 400
@@ -444,3 +446,25 @@ def test_curl_writes(served, tmp_path):
     ]
     subprocess.run([*words, f"{served.url}/write?db=field"], check=True, env=os.environ | {"no_proxy": "*"})
     assert len(rows(served, "curled")) == 2
+
+
+def test_of_two_kinds_that_come_at_once_one_is_refused(served):
+    """What a field is, is settled where it is stored: neither is turned into the other."""
+    for number in range(12):
+        refusals = []
+
+        def send(value, number=number, refusals=refusals):
+            try:
+                served.write(f"race{number} x={value} 1704067200000000000\nrace{number} y=1 1704067200000000000")
+            except ServerError as error:
+                refusals.append(error.message)
+
+        threads = [threading.Thread(target=send, args=[value]) for value in ("1i", "1.5")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (words,) = refusals
+        assert "field type conflict" in words
+        assert "dropped=1" in words
+        assert rows(served, f"race{number}")[0]["x"] == (1.5 if "type integer," in words else 1)

@@ -33,19 +33,8 @@ from ..errors import FieldlineError, Rejected, Unreachable
 from ..influxql import QueryError, Room, Series, Show, Statement, SyntaxFault, databases, parse
 from .access import Access, authorize, refuse_unless
 from .context import Context
-from .replies import VERSION, Body, Direct, Json, json_bytes, refuse_unknown
+from .replies import VERSION, Body, Direct, Json, json_bytes, refuse_unknown, unit_of
 
-EPOCHS = {
-    "ns": 1,
-    "n": 1,
-    "u": 10**3,
-    "us": 10**3,
-    "µ": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
 PARAMETERS = ("q", "db", "rp", "epoch", "pretty", "chunked", "chunk_size", "node_id", "async")
 CREATE = re.compile(
     r"""\s*CREATE\s+DATABASE\s+(?:"(?P<quoted>(?:[^"\\]|\\.)+)"|(?P<plain>[A-Za-z_]\w*))
@@ -110,7 +99,8 @@ def router(context: Context) -> APIRouter:
 def _reply(context: Context, request: Request, body: bytes) -> Response:
     """The answer to one request, in the form that it asks for."""
     words = _words(request, body)
-    unit = _unit(words.get("epoch", ""))
+    epoch = words.get("epoch", "")
+    unit = unit_of("epoch", epoch) if epoch else None
     size = _size(words)
     if request.method == "POST" and (new := CREATE.fullmatch(words["q"])):
         return _made(context, request, new)
@@ -170,15 +160,6 @@ def _words(request: Request, body: bytes) -> dict[str, str]:
     if not words.get("q"):
         raise HTTPException(400, 'missing required parameter "q"', VERSION)
     return words
-
-
-def _unit(epoch: str) -> int | None:
-    """Nanoseconds of one step of the times in the answer; None: as text. Raises: HTTPException."""
-    if not epoch:
-        return None
-    if epoch not in EPOCHS:
-        raise HTTPException(400, f"epoch: expected one of {', '.join(EPOCHS)}", VERSION)
-    return EPOCHS[epoch]
 
 
 def _size(words: Mapping[str, str]) -> int:

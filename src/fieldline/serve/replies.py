@@ -16,6 +16,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 VERSION = {"X-Influxdb-Version": "1.8.10-fieldline", "X-Influxdb-Build": "OSS"}
+UNITS = {  # of times, as clients of InfluxDB name them [ns]
+    "ns": 1,
+    "n": 1,
+    "u": 10**3,
+    "us": 10**3,
+    "µ": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 _CODES = {  # of InfluxDB 2
     400: "invalid",
@@ -78,6 +89,13 @@ def refuse_unknown(names: list[str], allowed: Collection[str], repeated: Collect
             raise HTTPException(400, f"unknown parameter {shown(name)}{_instead(name, allowed)}")
         if name not in repeated and names.count(name) > 1:
             raise HTTPException(400, f"parameter {shown(name)} is there more than once")
+
+
+def unit_of(parameter: str, name: str) -> int:
+    """The unit of times that a parameter names. [ns] Raises: HTTPException 400."""
+    if name not in UNITS:
+        raise HTTPException(400, f"{parameter}: expected one of {', '.join(UNITS)}", VERSION)
+    return UNITS[name]
 
 
 def shown(text: str) -> str:

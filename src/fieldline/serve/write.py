@@ -21,20 +21,8 @@ from ..errors import Rejected
 from ..lineprotocol.arrivals import Refusals, arrivals, lines_of
 from .access import authorize
 from .context import Context
-from .replies import VERSION, Body, Json, strict
+from .replies import VERSION, Body, Json, strict, unit_of
 
-UNITS = {
-    "": 1,
-    "n": 1,
-    "ns": 1,
-    "u": 10**3,
-    "us": 10**3,
-    "µ": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
 STEP = 50_000  # lines that are read and written at a time
 MEASUREMENTS = 1_000  # in one step: each is a transaction of some milliseconds
 TOLD = 100  # bad lines that an answer names
@@ -114,14 +102,16 @@ def router(context: Context) -> APIRouter:
 def _stored(context: Context, request: Request, bucket: str, precision: str, body: bytes, gone: str) -> Response:
     """Store what can be and tell of the rest. Raises: HTTPException, Unreachable."""
     authorize(context, request, "write", bucket)
-    if precision not in UNITS:
-        raise HTTPException(400, f"precision: expected one of {', '.join(filter(None, UNITS))}", VERSION)
-    if bucket not in context.store.buckets():
-        raise HTTPException(404, gone, VERSION)
-    lines = lines_of(body)
-    refusals = Refusals()
-    for first in range(0, len(lines), STEP):
-        _store(context, bucket, lines[first : first + STEP], UNITS[precision], refusals)
+    unit = unit_of("precision", precision or "ns")
+    lines, refusals = lines_of(body), Refusals()
+    try:
+        for first in range(0, len(lines), STEP):
+            _store(context, bucket, lines[first : first + STEP], unit, refusals)
+    except Rejected:
+        _refuse_missing(context, bucket, gone)
+        raise
+    if refusals.words or not lines:  # then the store may not have been asked
+        _refuse_missing(context, bucket, gone)
     if refusals.words:
         conflicts = len(refusals.conflicts) == len(refusals.words)
         status = 422 if conflicts and request.url.path.startswith("/api/v2/") else 400
@@ -129,17 +119,24 @@ def _stored(context: Context, request: Request, bucket: str, precision: str, bod
     return Response(status_code=204, headers=VERSION)
 
 
+def _refuse_missing(context: Context, bucket: str, gone: str) -> None:
+    """Raise HTTPException 404 unless the bucket is there."""
+    if bucket not in context.store.buckets():
+        raise HTTPException(404, gone, VERSION)
+
+
 def _store(context: Context, bucket: str, lines: list[tuple[int, bytes]], unit: int, refusals: Refusals) -> None:
-    """Store some lines."""
+    """Store some lines, all in one turn. Raises: Rejected, when there is no such bucket; Unreachable."""
     now = context.now().as_unit("ns").value
-    found = arrivals(lines, unit, now, lambda measurement: context.store.fields(bucket, measurement), refusals)
-    for arrival in found[MEASUREMENTS:]:
-        refusals.add(arrival.lines, f"more than {MEASUREMENTS} measurements at once")
-    for arrival in found[:MEASUREMENTS]:
-        try:
-            context.store.write(bucket, arrival.measurement, arrival.frame, arrival.tags)
-        except Rejected as error:
-            refusals.add(arrival.lines, " ".join(str(error).split()), conflict=True)
+    with context.store.together(bucket) as turn:
+        found = arrivals(lines, unit, now, turn.fields, refusals)
+        for arrival in found[MEASUREMENTS:]:
+            refusals.add(arrival.lines, f"more than {MEASUREMENTS} measurements at once")
+        for arrival in found[:MEASUREMENTS]:
+            try:
+                turn.write(arrival.measurement, arrival.frame, arrival.tags)
+            except Rejected as error:
+                refusals.add(arrival.lines, " ".join(str(error).split()), conflict=True)
 
 
 def told(refusals: Refusals) -> str:

@@ -184,6 +184,11 @@ class Table:
         return tuple(column for column in self.columns if not column.field.tag)
 
     @cached_property
+    def known(self) -> Mapping[str, Field]:
+        """Each tag and field, by its name."""
+        return {column.field.name: column.field for column in self.columns}
+
+    @cached_property
     def kinds(self) -> Mapping[str, Kind]:
         """The kind of each field."""
         return {column.field.name: column.field.kind for column in self.fields}

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import Rejected
 from ..ports import Aggregate, Kind
+from ._asked import kind_of
 from ._catalog import Column, Sql, Table, sql
-from ._names import meant
 
-OF_ANY_KIND: tuple[Aggregate, ...] = ("first", "last", "count")
 AGGREGATE_SQL: dict[Aggregate, str] = {
     "mean": "avg({field})",
     "min": "min({field})",
@@ -29,34 +27,6 @@ class Query:
     statement: Sql
     values: list[int]
     columns: list[tuple[str, Kind]]
-
-
-def chosen(table: Table, fields: Sequence[str] | None, agg: Aggregate | None, where: str) -> list[Column]:
-    """The columns of the fields asked for. Raises: Rejected, when one is not there or cannot be aggregated."""
-    if fields is None:
-        return [column for column in table.fields if _can(column, agg)]
-    wanted = [_found(table, name, where) for name in dict.fromkeys(fields)]
-    for column in wanted:
-        if not column.field.tag and not _can(column, agg):
-            raise Rejected(
-                f"{where}, field {column.field.name!r}: found {agg} of a {column.field.kind} field, expected"
-                f" {', '.join(OF_ANY_KIND)}.\n  Ask for one of these, or for the rows as they are."
-            )
-    return [column for column in wanted if not column.field.tag]
-
-
-def _can(column: Column, agg: Aggregate | None) -> bool:
-    return agg is None or agg in OF_ANY_KIND or column.field.kind in ("number", "integer")
-
-
-def _found(table: Table, name: str, where: str) -> Column:
-    column = table.find(name)
-    if column is None:
-        raise Rejected(
-            f"{where}: found no field {name!r}, expected one that was written.\n"
-            f"  {meant(name, [column.field.name for column in table.columns])}"
-        )
-    return column
 
 
 def rows(table: Table, fields: Sequence[Column], start: int | None, end: int | None) -> Query:
@@ -91,7 +61,7 @@ def windows(
         keys=[Sql("1"), *tags],  # the first column, by its number: any name could be a field's own
     )
     kinds = [(column.field.name, column.field.kind) for column in table.tags]
-    return Query(statement, values, [*kinds, *((column.field.name, _kind(column, agg)) for column in fields)])
+    return Query(statement, values, [*kinds, *((column.field.name, kind_of(column.field, agg)) for column in fields)])
 
 
 def newest(table: Table) -> Query:
@@ -131,12 +101,6 @@ def _aggregate(column: Column, agg: Aggregate) -> Sql:
     cell = sql(AGGREGATE_SQL[agg], field=column.name)
     whole = agg == "sum" and column.field.kind == "integer"
     return sql("CAST({cell} AS BIGINT)", cell=cell) if whole else cell
-
-
-def _kind(column: Column, agg: Aggregate) -> Kind:
-    if agg == "count":
-        return "integer"
-    return "number" if agg == "mean" else column.field.kind
 
 
 SPAN = "time >= make_timestamp_ns(?) AND time <= make_timestamp_ns(?)"

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..influxql.ranges import split
 from ..influxql.series import Room, Series
-from ..influxql.tree import Binary, Expr, QueryError, Regex, Show, Source
+from ..influxql.tree import Binary, Expr, QueryError, Ref, Regex, Show, Source, Text, Truth
 from . import _catalog as catalog
 from ._catalog import Column, Cursor, Table, sql
 from ._select_names import kinds_of
 from ._select_sources import matching, refuse_unknown, tables
-from ._select_where import Names, Piece, tag_condition
+from ._select_where import MIRRORED, Names, Piece, joined, tag_condition
 
 KINDS = {"number": "float", "integer": "integer", "text": "string", "boolean": "boolean"}
 MOST = 1_000_000  # values of a tag
@@ -35,11 +35,21 @@ def show(cursor: Cursor, bucket: str, statement: Show, now_ns: int, room: Room) 
         return _measurements(cursor, bucket, catalog.measurements(cursor, bucket), statement, now_ns)
     found = tables(cursor, bucket, statement.sources or EVERYTHING)
     where, _ = split(statement.where, now_ns, "")
+    _refuse_order(where)
     found.sort(key=lambda table: table.measurement)
     answers = [(table, _rows_of(cursor, table, statement, where, room)) for table in found]
     columns = {"field keys": ("fieldKey", "fieldType"), "tag keys": ("tagKey",), "tag values": ("key", "value")}
     cut = [(table, _cut(rows, statement)) for table, rows in answers]
     return [_list(table.measurement, columns[statement.what], rows) for table, rows in cut if rows]
+
+
+def _refuse_order(where: Expr | None) -> None:
+    """Raise QueryError where something is said to be less or more: this asks for tags, which are equal or not."""
+    if isinstance(where, Binary) and where.op in ("AND", "OR"):
+        _refuse_order(where.left)
+        _refuse_order(where.right)
+    elif isinstance(where, Binary) and where.op in MIRRORED:
+        raise QueryError("invalid tag comparison operator")
 
 
 def _policies(cursor: Cursor, bucket: str) -> Series:
@@ -60,6 +70,7 @@ def _measurements(cursor: Cursor, bucket: str, there: Sequence[str], statement: 
         where, span = split(statement.where, now_ns, "")
         if span.start is not None or span.end is not None:
             raise QueryError("SHOW MEASUREMENTS doesn't support time in WHERE clause")
+        _refuse_order(where)
         found = tables(cursor, bucket, [Source(name) for name in names])
         names = [table.measurement for table in found if _has(cursor, table, where)]
     rows = _cut([(name,) for name in names], statement)
@@ -67,14 +78,24 @@ def _measurements(cursor: Cursor, bucket: str, there: Sequence[str], statement: 
 
 
 def _has(cursor: Cursor, table: Table, where: Expr | None) -> bool:
-    """Whether the tags of a measurement are as a condition says; `!=` and `!~` mean that no series has the value."""
+    """Whether a measurement has tags as a condition says; `!=` and `!~`: it has the tag, and nowhere the value."""
     if isinstance(where, Binary) and where.op in ("AND", "OR"):
         left, right = _has(cursor, table, where.left), _has(cursor, table, where.right)
         return left and right if where.op == "AND" else left or right
+    if not isinstance(where, Binary):
+        return isinstance(where, Truth) and where.value
+    if not isinstance(where.left, Ref):
+        raise QueryError(f"left side of '{where.op}' must be a tag key")
+    if where.op in ("=", "!=") and not isinstance(where.right, Text):
+        raise QueryError(f"right side of '{where.op}' must be a tag value string")
+    tag = table.find(where.left.name)
+    if tag is None or not tag.field.tag:
+        return False
     turned = {"!=": "=", "!~": "=~"}
-    if isinstance(where, Binary) and where.op in turned:
-        return not _has(cursor, table, Binary(turned[where.op], where.left, where.right))
-    return bool(_ask(cursor, table, ["1"], tag_condition(where, Names(table, kinds_of([table]))), 1))
+    same = Binary(turned.get(where.op, where.op), Ref(where.left.name, "tag"), where.right)
+    there = Piece(sql("{tag} <> ''", tag=tag.name))
+    chosen = joined("AND", [there, tag_condition(same, Names(table, {}))])
+    return bool(_ask(cursor, table, ["1"], chosen, 1)) != (where.op in turned)
 
 
 def _rows_of(cursor: Cursor, table: Table, statement: Show, where: Expr | None, room: Room) -> list[tuple[Any, ...]]:

@@ -63,11 +63,12 @@ def condition(expr: Expr | None, names: Names) -> Piece:
 
 
 def tag_condition(expr: Expr | None, names: Names) -> Piece:
-    """Which series could have such rows: what the condition says of fields is taken for granted."""
+    """Which series could have such rows: what the condition says of fields or numbers is taken for granted."""
 
     def leaf(binary: Binary) -> Piece:
-        refs = [side for side in (binary.left, binary.right) if isinstance(side, Ref)]
-        return _leaf(binary, names) if all(names.is_tag(ref) for ref in refs) else Piece(ALL)
+        sides = (binary.left, binary.right)
+        tags = all(names.is_tag(side) if isinstance(side, Ref) else isinstance(side, Text | Regex) for side in sides)
+        return _leaf(binary, names) if tags else Piece(ALL)
 
     return _each(expr, leaf)
 

@@ -15,8 +15,9 @@ and from which it is detached; between calls nothing is open. Use it in the proc
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,15 +28,16 @@ import pandas as pd
 from ..errors import Rejected, Unreachable
 from ..influxql import QueryError, Refused, Room, Select, Series, Show, Statement
 from ..points import Points, answer, fitted, points
-from ..ports import AGGREGATES, Aggregate, Field
+from ..ports import Aggregate, Field
+from . import _asked as asked
 from . import _catalog as catalog
 from . import _query as query
-from ._catalog import STORE, Cursor, Table, sql
+from ._catalog import STORE, Column, Cursor, Table, sql
 from ._faults import fault
 from ._file import shared
 from ._select import select
 from ._select_show import show
-from ._turnstile import Patience, turnstile
+from ._turnstile import PAUSE_SECONDS, Patience, turnstile
 from ._watch import Watch
 from .looking import Look
 
@@ -43,6 +45,7 @@ T = TypeVar("T")
 STEP_ROWS = 122_880  # a row group of DuckDB: written once and compressed, 0.1 to 0.2 s for 20 columns
 DAY = 86_400 * 10**9  # ns
 MEMORY = sql("SET memory_limit = {most}", most=catalog.Sql("'256MiB'"))  # more goes to files beside the store
+TURN = 1.0  # [s] that several writes may have the file, while others wait
 _watch = Watch()
 EVER = -(2**63)  # ns; before any time that can be kept
 
@@ -96,6 +99,15 @@ class Embedded:
                 _put(cursor, table, part, units or {})
         return batch.rows
 
+    @contextmanager
+    def together(self, bucket: str) -> Iterator[Together]:
+        """What is written in the body becomes durable together at its end, and nothing of it when the body raises.
+
+        Raises: Rejected, when the bucket is not there; Unreachable.
+        """
+        with ExitStack() as turn:
+            yield Together(self, bucket, turn)
+
     def read(
         self,
         bucket: str,
@@ -111,10 +123,10 @@ class Embedded:
 
         Raises also: ValueError, when a time has no zone, a window no width or `agg` no such name.
         """
-        since, until, width = _ns(start), _ns(end), _width(every, agg)
+        since, until, width = asked.ns(start), asked.ns(end), asked.width(every, agg)
         with self._reading(f"to read {measurement!r}") as cursor:
             table = self._there(cursor, bucket, measurement)
-            wanted = query.chosen(table, fields, agg if width else None, self._where(table))
+            wanted = self._chosen(table, fields, agg if width else None)
             if width:
                 question = query.windows(table, wanted, since, until, width, agg)
             else:
@@ -164,7 +176,7 @@ class Embedded:
             return {}
         with self._reading("to list the fields") as cursor:
             table = catalog.look_up(cursor, bucket, measurement)
-            return {column.field.name: column.field for column in table.columns} if table else {}
+            return dict(table.known) if table else {}
 
     def answer(
         self,
@@ -203,7 +215,7 @@ class Embedded:
 
     def expire(self, now: pd.Timestamp) -> int:
         """See `ports.Store`. With nothing to delete this is one look at the statistics of each table."""
-        limits = {bucket: _ns(now) - days * DAY for bucket, days in self.buckets().items() if days is not None}
+        limits = {bucket: asked.ns(now) - days * DAY for bucket, days in self.buckets().items() if days is not None}
         if not limits:
             return 0
         with self._reading("to look for old rows") as cursor:
@@ -221,7 +233,7 @@ class Embedded:
             return int(count)
 
     def _fitted(self, batch: Points, table: Table) -> Points:
-        return fitted(batch, {column.field.name: column.field for column in table.columns}, self._where(table))
+        return fitted(batch, table.known, self._where(table))
 
     def _where(self, table: Table) -> str:
         return f"{self.path}, bucket {table.bucket!r}, measurement {table.measurement!r}"
@@ -235,12 +247,13 @@ class Embedded:
 
     def _there(self, cursor: Cursor, bucket: str, measurement: str) -> Table:
         table = self._known(cursor, bucket, measurement)
-        if not table.columns:
-            raise Rejected(
-                f"{self._where(table)}: found nothing, expected a measurement that was written.\n"
-                "  See the names with: fieldline read"
-            )
+        asked.refuse_nothing(table.columns, self._where(table))
         return table
+
+    def _chosen(self, table: Table, fields: Sequence[str] | None, agg: Aggregate | None) -> list[Column]:
+        """The columns of the fields asked for. Raises: Rejected, when one is not there or cannot be aggregated."""
+        columns = {column.field.name: column for column in table.columns}
+        return [columns[field.name] for field in asked.chosen(table.known, fields, agg, self._where(table))]
 
     def _no_bucket(self, there: Sequence[str] = (), bucket: str = "") -> Rejected:
         name = f" {bucket!r}" if bucket else ""
@@ -294,6 +307,45 @@ class Embedded:
             raise fault(self.path, str(error)) from error
 
 
+class Together:
+    """One bucket of a store for several writes: one turn at the file, in place of one for each.
+
+    The file is opened when it is first needed. From then on nobody else has it; so when that took longer than a second,
+    the next write makes durable what was written until then, and lets others have their turn before it goes on.
+    """
+
+    def __init__(self, store: Embedded, bucket: str, turn: ExitStack) -> None:
+        self._store, self._bucket, self._turn = store, bucket, turn
+        self._cursor: Cursor | None = None
+        self._began = 0.0
+        self._tables: dict[str, Table] = {}
+
+    def fields(self, measurement: str) -> Mapping[str, Field]:
+        """See `ports.Store`; in this turn nobody else changes them. Raises: Rejected, when the bucket is not there."""
+        return self._table(measurement)[1].known
+
+    def write(self, measurement: str, frame: pd.DataFrame, tags: tuple[str, ...] = ()) -> int:
+        """See `ports.Sink`; nothing of a frame that is refused is written, and the others may go on."""
+        batch = points(frame, tags)
+        if self._cursor is not None and time.monotonic() - self._began > TURN:
+            self._cursor = None
+            self._turn.close()
+            time.sleep(PAUSE_SECONDS[1])  # as long as somebody who waits looks away
+        cursor, table = self._table(measurement)
+        batch = self._store._fitted(batch, table)
+        if len(batch.frame):
+            self._tables[measurement] = _put(cursor, table, batch, {})
+        return batch.rows
+
+    def _table(self, measurement: str) -> tuple[Cursor, Table]:
+        if self._cursor is None:
+            self._cursor = self._turn.enter_context(self._store._writing("to write"))
+            self._began, self._tables = time.monotonic(), {}
+        if measurement not in self._tables:
+            self._tables[measurement] = self._store._known(self._cursor, self._bucket, measurement)
+        return self._cursor, self._tables[measurement]
+
+
 def _of_nothing(bucket: str, statement: Select | Show) -> list[Series]:
     """The answer before anything was written. Raises: QueryError."""
     if isinstance(statement, Show) and statement.what == "databases":
@@ -316,24 +368,24 @@ def _limited(cursor: Any, seconds: float) -> Iterator[None]:
         raise QueryError(f"the query cannot be worked out: {str(error).splitlines()[0]}") from error
 
 
-def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) -> None:
-    """Write the rows of one step, and make room in the table for what they bring."""
+def _put(cursor: Cursor, table: Table, batch: Points, units: Mapping[str, str]) -> Table:
+    """Write the rows of one step, and make room for what they bring in the table, which is returned."""
     new = [field for field in batch.fields(units) if table.find(field.name) is None]
     catalog.set_units(cursor, table, units)
     if new:
         table = catalog.grow(cursor, table, new)
     columns = [column for column in table.columns if column.field.name in batch.kinds]
-    rows = batch.frame[[column.field.name for column in columns]]
-    rows = rows.set_axis([column.name for column in columns], axis=1)
-    rows = pd.concat([pd.Series(rows.index, index=rows.index, name="time"), rows], axis=1)
-    cursor.register("frame", rows)
-    span = [rows.index[0].value, rows.index[-1].value]
+    times: Any = batch.frame.index
+    values = {column.name: batch.frame[column.field.name].array for column in columns}
+    cursor.register("frame", pd.DataFrame({"time": times, **values}, copy=False))
+    span = [times[0].value, times[-1].value]
     (overlap,) = cursor.execute(query.any_between(table), span).fetchone() or (True,)
     if overlap:
         cursor.execute(query.merge(table, columns), span)
     else:
         cursor.execute(query.insert(table, columns))
     catalog.note_write(cursor, table.bucket, table.measurement, *span)
+    return table
 
 
 def _ask(cursor: Cursor, question: query.Query, unit: int = 1) -> pd.DataFrame:
@@ -351,27 +403,6 @@ def _tables(cursor: Cursor, limits: Mapping[str, int]) -> list[tuple[tuple[str, 
 def _has_rows_before(cursor: Cursor, table: tuple[str, str, str], limit: int) -> bool:
     (found,) = cursor.execute(query.past(table, "SELECT"), [limit]).fetchone() or (False,)
     return bool(found)
-
-
-def _ns(time: pd.Timestamp | None) -> Any:
-    """Nanoseconds since 1970 UTC; None stays None."""
-    if time is None:
-        return None
-    if time.tzinfo is None:
-        raise ValueError(f"expected a time with its zone, found {time}")
-    return time.as_unit("ns").value
-
-
-def _width(every: pd.Timedelta | None, agg: Aggregate) -> int:
-    """Nanoseconds of a window; 0 for none."""
-    if agg not in AGGREGATES:
-        raise ValueError(f"expected one of {', '.join(AGGREGATES)}, found {agg!r}")
-    if every is None:
-        return 0
-    width = int(every.as_unit("ns").value)
-    if width <= 0:
-        raise ValueError(f"expected windows wider than nothing, found {every}")
-    return width
 
 
 def _make_folder(folder: Path) -> None:

@@ -31,6 +31,7 @@ from .. import __version__
 from ..errors import Denied, Rejected, Unreachable
 from ..parcels import pack, unpack
 from ..ports import Aggregate, Field, Parcel, Precision
+from . import _asked as asked
 from . import _influx_answers as answers
 from . import _influx_buckets as buckets_of
 from . import _influx_rights as rights
@@ -204,10 +205,10 @@ class Influx:
         """
         from . import _influx_reading as reading
 
-        span, width = (reading.ns(start), reading.ns(end)), reading.width(every, agg)
-        ask = self._asker(bucket)
+        span, width = (asked.ns(start), asked.ns(end)), asked.width(every, agg)
+        ask, where = self._asker(bucket), f"{self.place(bucket)}, measurement {measurement!r}"
         known = answers.schema(ask, measurement)
-        wanted = reading.chosen(known, fields, agg if width else None, self.place(bucket), measurement)
+        wanted = asked.chosen(known, fields, agg if width else None, where)
         if width:
             return reading.windows(ask, measurement, known, wanted, span, width, agg)
         return reading.rows(ask, measurement, known, wanted, span)
@@ -218,7 +219,7 @@ class Influx:
 
         ask = self._asker(bucket)
         known = answers.schema(ask, measurement)
-        reading.chosen(known, None, None, self.place(bucket), measurement)
+        asked.refuse_nothing(known, f"{self.place(bucket)}, measurement {measurement!r}")
         return reading.newest(ask, measurement, known)
 
     def buckets(self) -> dict[str, int | None]:
