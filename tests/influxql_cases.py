@@ -137,6 +137,7 @@ SOURCES += ["/./", '"nothing"', '"twins","mixed.x"', "/^tow/"]
 NUMBERS = ("f", "g", "i", "na me", "nofield")
 ANY = (*NUMBERS, "s", "b")
 ONE = ("mean", "median", "min", "max", "first", "last", "count", "sum", "spread", "stddev")
+STATIONS = {'"station"', "*", "station", "/s/", '"station"::tag'}  # tags that tell one series from another
 WIDTHS = (600, 3600, 7200, 13 * 60, 6 * 3600, 12 * 3600, 86_400)
 
 
@@ -265,6 +266,8 @@ class Questions:
         items = [item + self.maybe(0.1, ' AS "new name"') for item in items]
         tags = self.tags()
         fill = self.maybe(0.08, f" fill({self.dice.choice(('7', 'previous', 'null'))})")
+        if "previous" in fill and ("twins" in source or "/" in source) and not STATIONS & set(tags):
+            fill = ""  # which of two rows of one time is the last, influxd does not say
         group = f" GROUP BY {', '.join(tags)}" if tags else ""
         tail = f"{self.where()}{group}{fill}{self.order()}{self.limits(source)}{self.zone()}"
         return f"SELECT {', '.join(items)} FROM {source}{tail}"

@@ -310,6 +310,16 @@ def test_rows_of_one_time_stand_in_the_order_of_their_tags(store, influxd, datab
     assert [row[1] for row in values(store, "SELECT x FROM m ORDER BY time DESC")] == [3, 2, 1]
 
 
+def test_the_last_row_of_one_time_by_its_tags_is_what_fill_repeats(store, influxd, database):
+    tags = [(t, u) for t in "ab" for u in "cde"]
+    rows = {"m": [(T0.value, {"t": t, "u": u}, {"x": place}) for place, (t, u) in enumerate(tags)]}
+    rows["m"].append((T0.value + MINUTE, {"t": "a", "u": "c"}, {"y": 9}))
+    (theirs,), (mine,) = pair(store, influxd, database, rows, "SELECT x, y FROM m fill(previous)")
+    assert mine["values"][-1] == [T0.value + MINUTE, 5, 9]
+    assert sorted(row[1] for row in theirs["values"][:-1]) == [0, 1, 2, 3, 4, 5]
+    assert theirs["values"][-1] == [T0.value + MINUTE, theirs["values"][-2][1], 9]
+
+
 def test_windows_that_do_not_divide_the_change_of_the_clock_follow_each_other(store, influxd, database):
     first = pd.Timestamp("2024-11-03T05:30Z").value  # half an hour before the clock goes back
     rows = {"m": [(first + minute * MINUTE, {}, {"x": 1.0}) for minute in range(90)]}
