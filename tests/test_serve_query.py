@@ -3,16 +3,21 @@
 import itertools
 import json
 import os
+import socket
 import subprocess
 import time
 import urllib.parse
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from fieldline.errors import Unreachable
 from fieldline.influxql import Series
+from fieldline.serve.limits import Limits
 from fieldline.serve.query import _result
 from fieldline.serve.replies import json_bytes
+from fieldline.sinks.embedded import Embedded
 from loopback import ServerError, fetch
 from servers import binary
 from serving import serving
@@ -326,3 +331,25 @@ def test_long_answers_become_text_fast():
     assert rows[0] == [0, None, None]
     assert rows[1] == [1000, values[1], "é"]
     assert len(rows) == 100_000
+
+
+@pytest.mark.parametrize("form", ["", "&chunked=true"])
+def test_a_question_whose_client_leaves_ends(tmp_path, form):
+    """This one would take half a minute, in which nobody could write."""
+    index = pd.date_range("2024-01-01", periods=1_000_000, freq="s", tz="UTC", name="time")
+    question = "SELECT count(x) FROM long WHERE " + " AND ".join(f"x != {number}.5" for number in range(10_000))  # noqa: S608
+    with serving(tmp_path, limits=Limits(query_seconds=1_000)) as served:
+        served.store.write("field", "long", pd.DataFrame({"x": np.arange(float(len(index)))}, index=index))
+        hasty = Embedded(served.store.path, wait_seconds=0.1)
+        body = urllib.parse.urlencode({"q": question}).encode()
+        client = socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])))
+        request = f"POST /query?db=field{form} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Token {served.key}\r\n"
+        kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall((request + kind).encode() + body)
+        began = time.monotonic()
+        with pytest.raises(Unreachable):
+            while True:
+                assert time.monotonic() < began + 30, "the question does not begin"
+                hasty.create("field", None)
+        client.close()
+        Embedded(served.store.path, wait_seconds=8).create("other", None)

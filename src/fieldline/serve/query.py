@@ -13,11 +13,13 @@ Source: services/httpd/handler.go and response_writer.go of influxd 1.8, and 1.6
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -191,7 +193,11 @@ def _answers(
     Room and time are those of the request: a statement has what those before it left.
     """
     now, room, most = context.now().as_unit("ns").value, Room(), context.limits.query_seconds
-    until = time.monotonic() + most
+    until, unwanted = time.monotonic() + most, _leaving(request)
+
+    def ask(statement: Statement, seconds: float) -> list[Series]:
+        return context.store.answer(bucket, statement, now, seconds, room, unwanted)
+
     for number, statement in enumerate(statements):
         if number and from_thread.run(_gone, request):
             return
@@ -199,7 +205,7 @@ def _answers(
         if left <= 0:
             yield f"query-timeout limit exceeded: {most:g} s for a request; ask for less in one request"
         else:
-            yield _answer(context, access, statement, bucket, now, left, room)
+            yield _answer(ask, access, statement, bucket, left)
 
 
 async def _gone(request: Request) -> bool:
@@ -207,13 +213,30 @@ async def _gone(request: Request) -> bool:
     return any([await request.is_disconnected() for _ in range(3)])
 
 
+def _leaving(request: Request) -> Callable[[], bool]:
+    """A function that says whether the client had gone when it was called before; any thread may call it."""
+    asked: Future[bool] | None = None
+
+    def unwanted() -> bool:
+        nonlocal asked
+        if request.state.loop.is_closed():
+            return True
+        if asked is not None and not asked.done():
+            return False
+        gone = asked is not None and not asked.cancelled() and asked.exception() is None and asked.result()
+        asked = asyncio.run_coroutine_threadsafe(_gone(request), request.state.loop)
+        return gone
+
+    return unwanted
+
+
 def _answer(
-    context: Context, access: Access, statement: Statement, bucket: str, now: int, seconds: float, room: Room
+    ask: Callable[[Statement, float], list[Series]], access: Access, statement: Statement, bucket: str, seconds: float
 ) -> Answer:
     if "" in databases(statement, bucket):
         return "database name required"
     try:
-        series: list[Series] = context.store.answer(bucket, statement, now, seconds, room)
+        series = ask(statement, seconds)
     except (QueryError, Rejected) as error:
         return str(error)
     if isinstance(statement, Show) and statement.what == "databases":

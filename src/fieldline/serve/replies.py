@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 from collections.abc import Callable, Collection, Coroutine
@@ -113,12 +114,15 @@ Body = Annotated[bytes, Depends(_bytes)]  # a parameter of an endpoint: the body
 
 class Direct(APIRoute):
     """A route whose function is handed request and body, and reads them itself: its other parameters are for the
-    document only. What FastAPI does for them takes as long as a small answer of the store."""
+    document only. What FastAPI does for them takes as long as a small answer of the store.
+
+    request.state.loop: the event loop, for a thread that has something to ask there."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request."""
 
         async def answer(request: Request) -> Response:
+            request.state.loop = asyncio.get_running_loop()
             response: Response = await run_in_threadpool(self.endpoint, request, await request.body())
             return response
 

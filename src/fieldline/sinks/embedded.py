@@ -185,6 +185,7 @@ class Embedded:
         now_ns: int,
         timeout_seconds: float = 20.0,
         room: Room | None = None,
+        unwanted: Callable[[], bool] | None = None,
     ) -> list[Series]:
         """What answers one statement of InfluxQL (see docs/influxql.md).
 
@@ -193,6 +194,8 @@ class Embedded:
             now_ns: what now() is [ns since 1970].
             timeout_seconds: how long DuckDB may work at it; writers wait meanwhile.
             room: for this answer and the others to the same request, which share it.
+            unwanted: whether nobody waits for the answer any more. Another thread calls it now and then, so it must
+                neither wait nor raise; when it is true, the work ends.
 
         Raises: QueryError, when it can't be answered; Unreachable.
         """
@@ -201,7 +204,7 @@ class Embedded:
         if self._file.missing():
             return _of_nothing(bucket, statement)
         room = Room() if room is None else room
-        with self._reading("to answer a query") as cursor, _limited(cursor, timeout_seconds):
+        with self._reading("to answer a query") as cursor, _limited(cursor, timeout_seconds, unwanted):
             self._file.limit(cursor, MEMORY)
             if isinstance(statement, Show):
                 return show(cursor, bucket, statement, now_ns, room)
@@ -354,10 +357,10 @@ def _of_nothing(bucket: str, statement: Select | Show) -> list[Series]:
 
 
 @contextmanager
-def _limited(cursor: Any, seconds: float) -> Iterator[None]:
+def _limited(cursor: Any, seconds: float, unwanted: Callable[[], bool] | None) -> Iterator[None]:
     """Interrupt what takes too long, and say what a question did that DuckDB can't work out. Raises: QueryError."""
     try:
-        with _watch.limit(seconds, cursor.interrupt):
+        with _watch.limit(seconds, cursor.interrupt, unwanted):
             yield
     except duckdb.InterruptException as error:
         raise QueryError(f"query-timeout limit exceeded: {seconds:g} s; ask for a shorter range") from error
