@@ -946,3 +946,118 @@ def test_an_archive_is_led_to_by_one_button(look, bench, tmp_path):
     page.locator("button:visible", has_text="Go there").click()
     page.wait_for_selector('.panel[data-kind="lines"] .body:not([hidden])')
     seen.close(tmp_path)
+
+
+# ---- what the pictures say
+
+
+@pytest.fixture(scope="module")
+def meadow(tmp_path_factory):
+    """A server of two days, a row a minute, of which everybody knows what is in it.
+
+    Temp_10m is the hour of the day, but 999 and failed from 05:00 to 05:09 of the second day; Temp_5m is 21; Temp_2m is
+    20, and in each second row 24. No row came from 07:00 to 07:59. The soil has 6, 9 and 12 degrees. The clock is UTC.
+    """
+    times = pd.date_range("2026-06-01T00:00", "2026-06-02T23:59", freq="1min", tz="UTC").as_unit("ns")
+    hours = times.hour + times.minute / 60
+    bad = (times >= "2026-06-02T05:00Z") & (times < "2026-06-02T05:10Z")
+    quick = np.where(np.arange(len(times)) % 2, 24.0, 20.0)
+    fields = {"Temp_10m": np.where(bad, 999.0, hours), "Temp_5m": 21.0, "Temp_2m": quick}
+    flags = {"Temp_10m_qc": np.where(bad, 4, 1), "Temp_10m_qcbits": np.where(bad, 2, 0)}
+    soil = {"Soil_temp_5cm": 6.0, "Soil_temp_20cm": 9.0, "Soil_temp_50cm": 12.0}
+    frame = pd.DataFrame({"station": "s", **fields, **flags, **soil}, times)
+    frame = frame[(times < "2026-06-02T07:00Z") | (times >= "2026-06-02T08:00Z")]
+    with serving(tmp_path_factory.mktemp("meadow") / "home", keys=False, bucket="b", tables=[]) as server:
+        server.store.write("b", "m", frame, ("station",), dict.fromkeys((*fields, *soil), "degC"))
+        yield server
+
+
+def between(start, end):
+    """The part of the address for hours of the second day."""
+    return f"#zone=utc&from=2026-06-02T{start}:00.000Z&to=2026-06-02T{end}:00.000Z"
+
+
+def test_the_profile_is_that_of_the_cursors_time(look, meadow, tmp_path):
+    seen = look(between("09:00", "12:00"), url=meadow.url, viewport={"width": 1400, "height": 1400})
+    profile = first_of(seen.page, "profile")
+    titles = "(all) => all.map((one) => one.textContent)"
+    assert profile.locator("circle title").evaluate_all(titles)[0] == "2 m: 22.0 °C"  # the newest window
+    box = seen.page.locator('[data-kind="lines"] .u-over').first.bounding_box()
+    for share, moment, temperature in ((0.5, "10:30", "10.5"), (1 / 3, "10:00", "10.0")):
+        seen.page.mouse.move(box["x"] + share * box["width"], box["y"] + 40)
+        until(seen.page, f"document.querySelector('.panel .at').textContent === '2 Jun {moment}'")
+        seen.page.wait_for_timeout(100)  # drawn in the next frame
+        assert profile.locator(".reading").inner_text() == f"2 Jun 2026 {moment}"
+        assert profile.locator("circle title").evaluate_all(titles) == [
+            "2 m: 22.0 °C",
+            "5 m: 21.0 °C",
+            f"10 m: {temperature} °C",
+        ]
+    seen.close(tmp_path)
+
+
+def inks(page, panel, marks):
+    """The colours [r, g, b, a] of the plot of a panel at some shares of its width and height."""
+    return page.evaluate(
+        """([panel, marks]) => {
+            const root = document.querySelector(`[data-panel="${panel}"]`), canvas = root.querySelector('canvas');
+            const over = root.querySelector('.u-over').getBoundingClientRect(), from = canvas.getBoundingClientRect();
+            const ratio = canvas.width / from.width;
+            const all = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            return marks.map(([x, y]) => {
+                const left = Math.round((over.left - from.left + x * over.width) * ratio);
+                const top = Math.round((over.top - from.top + y * over.height) * ratio);
+                return [...all.data.slice(4 * (top * all.width + left), 4 * (top * all.width + left) + 4)];
+            });
+        }""",
+        [panel, marks],
+    )
+
+
+def test_a_gap_is_drawn_as_a_gap_and_windows_have_a_band(look, meadow, tmp_path):
+    seen = look(between("00:00", "12:00") + "&off=b%2Fm%2Fs%2FTemp_10m&off=b%2Fm%2Fs%2FTemp_5m", url=meadow.url)
+    name = first_of(seen.page, "lines").get_attribute("data-panel")
+    assert "means" in seen.page.locator(f'[data-panel="{name}"] .how').inner_text()
+    mean, band, gap = (0.2, 0.5), (0.2, 0.3), [(0.625, y / 50) for y in range(2, 49)]
+    drawn, tinted, *empty = inks(seen.page, name, [mean, band, *gap])
+    grey = [one for one in empty if one[3] and max(one[:3]) - min(one[:3]) > 12]
+    assert drawn[3] > 200 and max(drawn[:3]) - min(drawn[:3]) > 60, "the mean, 22, in the middle"
+    assert 20 < tinted[3] < 80, "between 20 and 24"
+    assert grey == [], "nothing but the grid from 07:00 to 08:00"
+    seen.close(tmp_path)
+
+
+def test_bad_values_are_marked_flagged_and_may_be_hidden(look, meadow, tmp_path):
+    for flags, value in (("mark", "999.0 °C"), ("none", "999.0 °C"), ("hide", "–")):
+        seen = look(between("04:00", "06:00") + f"&flags={flags}", url=meadow.url)
+        page, name = seen.page, first_of(seen.page, "lines").get_attribute("data-panel")
+        entry = page.locator(f'[data-panel="{name}"] li[data-series="b/m/s/Temp_10m"]')
+        box = chart(seen, name)
+        page.mouse.move(box["x"] + box["width"] * 65 / 120, box["y"] + 40)
+        until(page, f"document.querySelector('[data-panel=\"{name}\"] .at').textContent === '2 Jun 05:05'")
+        page.wait_for_timeout(100)
+        shown = entry.locator(".value").inner_text()
+        assert shown == value or (flags == "hide" and not shown.startswith("999"))
+        assert entry.locator(".flag").inner_text() == ("" if flags == "hide" else "fail")
+        strip = page.locator(f'[data-panel="{name}"] .flagstrip')
+        assert strip.is_visible() is (flags != "none")
+        seen.close(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("depth", r"2 Jun 2026 11:59: 6\.0 °C; 2 Jun 2026 11:59: 9\.0 °C; 2 Jun 2026 11:59: 12\.0 °C"),
+        ("flags", r"Temp_10m: good, 2 Jun 2026 09:00 to 2 Jun 2026 11:59"),
+        ("missing", r"m s, 2 Jun 2026: 91\.7 % of the rows"),  # 11 of 12 hours
+        ("fingerprint", r"2 Jun 2026 \d\d:\d\d: \d+\.\d °C"),
+    ],
+)
+def test_pictures_of_pieces_say_what_stands_under_the_cursor(look, meadow, tmp_path, kind, words):
+    seen = look(between("09:00", "12:00"), url=meadow.url)
+    first_of(seen.page, kind).locator(".chart").focus()
+    seen.page.keyboard.press("End")
+    if kind == "flags":
+        seen.page.keyboard.press("ArrowLeft")  # the last row stands at 11:59, and ends what is known
+    until(seen.page, f"/{words}/.test(document.getElementById('say').textContent)")
+    seen.close(tmp_path)
