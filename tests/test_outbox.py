@@ -473,6 +473,23 @@ def test_a_parcel_that_a_disk_changed_is_never_sent(tmp_path):
     assert not box.server.points
 
 
+@pytest.mark.parametrize("column", ["rows", "size", "measurement", "precision", "first", "kept"])
+@pytest.mark.parametrize("value", ["x'ff'", "NULL", "'text'", "1.5"])
+def test_a_parcel_behind_the_first_that_a_disk_changed_is_damage_too(tmp_path, column, value):
+    """What is looked at before a parcel itself, to see how many go together, may be of any kind then."""
+    box = Box(tmp_path, Server(fails(1, Unreachable("away"))))
+    box.run(frame(0, 9), frame(10, 19), frame(20, 29))
+    with box.queue.ledger.transaction() as db:
+        db.execute(f"UPDATE outbox SET {column} = {value} WHERE id = 2")  # noqa: S608
+    box.now += 3600
+    try:
+        told = box.run().stopped
+    except Damaged as error:
+        told = str(error)
+    assert "a damaged parcel (number 2 of the outbox)" in told
+    assert box.server.points.items() <= points(0, 9).items()
+
+
 def test_totals_follow_whatever_happens(tmp_path):
     ledger, dice = Ledger(tmp_path / "state.db", SCHEMA), random.Random(3)
     queue = Queue(ledger)
