@@ -309,6 +309,21 @@ def test_a_long_turn_lets_others_have_theirs(store: Embedded, monkeypatch: pytes
     assert list(store.read("field", "tower")["x"]) == [0, 1, 2]
 
 
+def test_a_process_that_asked_ends_without_a_word(store: Embedded) -> None:
+    """Nothing of DuckDB is kept by the thread that watches: it would be told of at the end."""
+    store.write("field", "tower", rows())
+    script = """
+from fieldline.influxql import parse
+(statement,) = parse("SELECT x FROM tower")
+for wait in (0.0, argument):
+    store.answer("field", statement, 0, unwanted=lambda: False)
+    time.sleep(wait)
+"""
+    child = start(script, store.path, 0.5)
+    said, error = child.communicate()
+    assert (child.returncode, said, error) == (0, "", "")
+
+
 def test_text_that_is_none_is_set_aside(store: Embedded) -> None:
     """Half a character would otherwise be tried again for ever."""
     for frame in (rows(1).assign(t="a\udcff"), rows(1).rename(columns={"x": "x\udcff"})):

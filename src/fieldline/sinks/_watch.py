@@ -77,7 +77,11 @@ class Watch:
         with self._changed:
             while True:
                 now = time.monotonic()
-                for work in self._works.values():
-                    work.look(now)
-                self._wakes = min((work.wakes(now) for work in self._works.values()), default=inf)
+                self._wakes = self._look(now)
                 self._changed.wait(None if self._wakes == inf else self._wakes - now)
+
+    def _look(self, now: float) -> float:
+        """Look at each work; when to look again. Not in the loop, whose variables would keep the last work alive."""
+        for work in self._works.values():
+            work.look(now)
+        return min((work.wakes(now) for work in self._works.values()), default=inf)
