@@ -425,6 +425,32 @@ def test_a_picture_can_be_saved(look, tmp_path, kind):
     assert len(content) > 8000  # not an empty sheet
 
 
+def test_any_two_series_of_a_picture_can_be_compared(look):
+    seen = look("#last=3d")
+    page, panel = seen.page, first_of(seen.page, "lines")
+    two = [f"{TABLE}/Temp_46m", f"{TABLE}/Temp_avg_3m"]
+    for entry in panel.locator("li[data-series]").all():
+        if entry.get_attribute("data-series") not in two:
+            entry.locator("button").click()
+    panel.locator("summary").click()
+    panel.get_by_text("Compare 46 m and 3 m").click()
+    chosen = page.locator(f"""[data-panel='["{two[0]}","{two[1]}"]']""")
+    chosen.scroll_into_view_if_needed()
+    until(page, "[...document.querySelectorAll('.fit')].some((one) => one.textContent.startsWith('46 m = '))")
+    page.wait_for_timeout(300)
+    fit = chosen.locator(".fit").inner_text()
+    assert re.match(r"46 m = \d\.\d+ × 3 m .*R² = 0\.\d+, mean difference [+−]\d+\.\d+ °C", fit)
+    other = look(page.url.removeprefix(seen.url + "/")).page
+    assert other.locator(f"""[data-panel='["{two[0]}","{two[1]}"]']""").count() == 1
+    chosen.locator("summary").click()
+    chosen.get_by_text("Take this picture away").click()
+    assert chosen.count() == 0
+    assert "pairs" not in page.evaluate("location.hash")
+    page.goto(f"{seen.url}/#pairs=nonsense&pairs=[1,2]&pairs=%5B%22__proto__%22,%22constructor%22%5D")
+    page.reload()
+    page.wait_for_selector(LOADED)  # whatever somebody writes there
+
+
 @pytest.mark.parametrize("width", [360, 768])
 def test_nothing_is_wider_than_a_small_screen(look, width):
     page = look(viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True).page

@@ -35,6 +35,27 @@ export const tableOf = ({ bucket, measurement, station }) => `${bucket}/${measur
 /** What a series is called here and in links. */
 export const keyOf = (series) => `${tableOf(series)}/${series.field}`;
 
+/** What two series that are compared are called in links. */
+export const pairOf = (one, other) => JSON.stringify([keyOf(one), keyOf(other)]);
+
+/** The pictures of pairs that somebody chose among the series of a group. */
+export function chosenIn(group) {
+  const all = new Map(group.panels.filter(({ kind }) => kind === "lines").flatMap((panel) => panel.series.map((one) => [keyOf(one), { one, panel }])));
+  return [...state.pairs].flatMap((id) => {
+    const [a, b] = keysOf(id).map((key) => all.get(key));
+    if (!a || !b || a.panel.unit !== b.panel.unit) return [];
+    return [{ id, kind: "pair", title: `${a.panel.title}: ${a.one.label} and ${b.one.label}`, unit: a.panel.unit, description: "chosen", series: [a.one, b.one], thresholds: [] }];
+  });
+}
+
+/** The two names in a link; what else somebody wrote there is none. */
+function keysOf(id) {
+  try {
+    const keys = JSON.parse(id);
+    return Array.isArray(keys) && keys.length === 2 ? keys : [null, null];
+  } catch { return [null, null]; }
+}
+
 /** What the layout says of the field of a series. */
 export const fieldOf = (series) => fields.get(keyOf(series)) ?? {};
 

@@ -1,7 +1,7 @@
 /** The frame of one picture: its title, what can be done with it, and words when there is nothing to see. */
 
 import { addressOf } from "./api.js";
-import { byTable, fieldOf } from "./data.js";
+import { byTable, fieldOf, keyOf, pairOf } from "./data.js";
 import { el, put } from "./dom.js";
 import { look, state, toggle, view } from "./state.js";
 import { momentOf, span } from "./clock.js";
@@ -55,8 +55,17 @@ export class Panel {
       this.body.hidden ? null : deed("Save as PNG", () => this.snapshot()),
       this.numbers.childElementCount ? deed(this.numbers.hidden ? "Show the numbers" : "Hide the numbers", () => { this.numbers.hidden = !this.numbers.hidden; }) : null,
       deed(large ? "Smaller" : "Larger", () => toggle("large", panel.id, !large)),
-      deed("Hide this picture", () => toggle("hidden", panel.id, true)),
+      ...this.compare(deed),
+      state.pairs.has(panel.id) ? deed("Take this picture away", () => toggle("pairs", panel.id, false)) : deed("Hide this picture", () => toggle("hidden", panel.id, true)),
     ];
+  }
+
+  /** Any two series of one picture can be compared. */
+  compare(deed) {
+    const { kind, series } = this.panel, two = series.filter((one) => !state.off.has(keyOf(one)) && !one.direction);
+    if (kind !== "lines" || series.length < 2) return [];
+    if (two.length !== 2) return [el("p.said", { text: "to compare two series, leave no other shown" })];
+    return [deed(`Compare ${two[0].label} and ${two[1].label}`, () => toggle("pairs", pairOf(...two), true))];
   }
 
   /** Links to what is shown, one for each table that it comes from: every row, bad ones too, with what the checks said of it. */

@@ -1,5 +1,6 @@
 /** One section a group: folded or open, filtered, and its pictures loaded when they come near the screen. */
 
+import { chosenIn } from "./data.js";
 import { el, put } from "./dom.js";
 import { hear } from "./hub.js";
 import { change, state, toggle } from "./state.js";
@@ -32,7 +33,7 @@ export function build(main, layout) {
 }
 
 function section(group) {
-  const inside = group.panels.map((panel) => ({ panel, text: textOf(panel, group), made: null }));
+  const inside = [...group.panels, ...chosenIn(group)].map((panel) => itemOf(panel, group));
   const id = `group-${group.id}`.replace(/[^\w-]/g, "_");
   const grid = el("div.grid", { id: `${id}-grid` });
   const button = el("button", {
@@ -44,6 +45,25 @@ function section(group) {
   const link = el("a", { href: `#${id}`, text: group.title, onclick: (event) => { event.preventDefault(); goTo(group.id, root); } });
   const mine = { group, inside, root, grid, button, more, further, link, most: FIRST };
   return mine;
+}
+
+const itemOf = (panel, group) => ({ panel, text: textOf(panel, group), made: null });
+
+/** Add the pairs that somebody chose, and take away those that nobody wants any more. */
+function adopt() {
+  for (const { group, inside } of groups) {
+    const wanted = chosenIn(group), there = new Set(inside.map(({ panel }) => panel.id));
+    for (const item of inside.filter(({ panel }) => panel.description === "chosen" && !state.pairs.has(panel.id))) {
+      inside.splice(inside.indexOf(item), 1);
+      panels.delete(item.panel.id);
+      item.made?.close();
+      item.made?.root.remove();
+    }
+    const more = wanted.filter(({ id }) => !there.has(id)).map((panel) => itemOf(panel, group));
+    inside.push(...more);
+    arrange();
+    more[0]?.made?.root.scrollIntoView({ block: "nearest" });
+  }
 }
 
 /** The picture of an item, in its place among those that are there. */
@@ -117,6 +137,7 @@ function restyle() { for (const panel of panels.values()) panel.picture?.restyle
 
 hear("look", restyle);
 hear("state", (what) => {
+  if ("pairs" in what) adopt();
   if (["closed", "hidden", "large", "find"].some((name) => name in what)) arrange();
   if ("zone" in what) restyle();
   if ("flags" in what) { restyle(); refresh(); }

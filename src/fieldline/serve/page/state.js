@@ -11,13 +11,13 @@ export const RANGES = [
 ];
 const LENGTH = new Map(RANGES.map(([name, , length]) => [name, length]));
 const SHORTEST = 10_000, LONGEST = 20 * 365 * DAY;
-const SETS = ["closed", "hidden", "off", "large"];
+const SETS = ["closed", "hidden", "off", "large", "pairs"];
 const CHOICES = { zone: ["station", "utc"], theme: ["auto", "light", "dark"], flags: ["mark", "hide", "none"] };
 
 /**
  * last: the name of a range that ends now, or null when `from` and `to` [ms] are given.
  * closed: groups that are folded; hidden: panels taken away; large: panels over the whole width; off: series not drawn;
- * find: the words of the filter.
+ * pairs: two series that somebody compares, as `pairOf` of data.js has them; find: the words of the filter.
  */
 export let state = read(location.hash);
 
