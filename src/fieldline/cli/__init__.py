@@ -64,7 +64,9 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     try:
         return _act(options)
     except FieldlineError as error:
-        print(error, file=sys.stderr)
+        from .hints import whole
+
+        print(whole(str(error), options), file=sys.stderr)
         return BUSY if isinstance(error, Busy) else USAGE if isinstance(error, ConfigError | UsageError) else FAILED
     except ModuleNotFoundError as error:
         return _in_the_projects_python(options.project, error)

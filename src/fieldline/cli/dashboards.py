@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..dashboards.files import files
 from ..errors import UsageError
-from . import DONE
+from . import DONE, hints
 from .site import site_of, wanted
 
 _GIT_SYNC = 20  # dashboards and folders; Grafana's page "Usage and performance limitations" of Git Sync, 2026
@@ -45,7 +45,8 @@ def export(options: argparse.Namespace) -> int:
             f"{count} dashboards: Git Sync in Grafana Cloud's free plan takes {_GIT_SYNC} at most. "
             "There, push them instead, or export one --station"
         )
-    print("let Grafana read them as docs/grafana.md says, or send all to it: fieldline dashboards push")
+    words = "let Grafana read them as docs/grafana.md says, or send all to it: fieldline dashboards push"
+    print(hints.whole(words, options))
     return DONE
 
 

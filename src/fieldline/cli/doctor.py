@@ -9,10 +9,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from . import DONE, FAILED, USAGE
+from . import DONE, FAILED, USAGE, hints
 from .examine import Finding, Visit, bounded, place, program, setup, waiting
 
 Look = tuple[str, Callable[[], Iterable[Finding]], float]  # its name, what looks, how long it may take [s]
@@ -36,7 +36,10 @@ def main(options: argparse.Namespace) -> int:
     else:
         looks += _looks(Visit(options.project, settings, datetime.now(UTC)))
     for name, look, seconds in looks:
-        new = bounded(name, look, seconds)
+        new = [
+            replace(one, text=hints.whole(one.text, options), remedy=hints.whole(one.remedy, options))
+            for one in bounded(name, look, seconds)
+        ]
         found += new
         for line in () if options.json else _pictures(new, sys.stdout.isatty() and not os.environ.get("NO_COLOR")):
             print(line, flush=True)

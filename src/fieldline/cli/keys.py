@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from ..errors import Unreachable, UsageError
 from ..serve.keys import ALL, Key, Keys
 from ..settings import Settings
-from . import DONE
+from . import DONE, hints
 from .configured import load_settings
 from .show import table
 from .stores import open_store, store_path
@@ -23,7 +23,7 @@ def main(options: argparse.Namespace) -> int:
     settings = load_settings(options)
     keys = Keys(settings.home / "keys.json")
     if options.act == "list":
-        print(_listed(keys))
+        print(hints.whole(_listed(keys), options))
         return DONE
     if not options.name:
         raise UsageError(f"keys {options.act}", "no name", "the name of a key", f"fieldline keys {options.act} NAME")

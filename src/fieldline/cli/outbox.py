@@ -17,7 +17,7 @@ from ..outbox import SCHEMA, Queue, Trouble, Waiting
 from ..parcels import unpack
 from ..settings import Settings
 from ..sources.memory import Memory
-from . import DONE, FAILED, QUARANTINED
+from . import DONE, FAILED, QUARANTINED, hints
 from .configured import load_settings, locked
 from .deliveries import opened
 from .show import span, table
@@ -96,9 +96,10 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     print(table(heads, rows) if rows else "the outbox is empty")
     for line in lines:
         if line.reason:
-            print(f"{line.number}: {line.reason}")
+            print(f"{line.number}: {hints.whole(line.reason, options)}")
     if trouble.message and waiting.rows:
-        print(f"deliveries have failed for {span(now - trouble.since)}: {trouble.message}")
+        said = hints.whole(trouble.message, options)
+        print(f"deliveries have failed for {span(now - trouble.since)}: {said}")
     return DONE
 
 
@@ -114,7 +115,8 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
             for line in lines[:_SHOWN]:
                 print(f"  {line}")
             if len(lines) > _SHOWN:
-                print(f"  ... and {len(lines) - _SHOWN:,} more lines; fieldline outbox export {one.number} --out FILE")
+                command = hints.whole(f"fieldline outbox export {one.number} --out FILE", options)
+                print(f"  ... and {len(lines) - _SHOWN:,} more lines; {command}")
     finally:
         memory.close()
     return DONE
@@ -129,10 +131,10 @@ def _send(options: argparse.Namespace, settings: Settings) -> int:
         outcome = work.deliver()
         assert outcome is not None
     for note in outcome.notes:
-        print(f"note: {note}")
+        print(f"note: {hints.whole(note, options)}")
     print(", ".join(f"{count:,} rows {name}" for name, count in outcome.deliveries.items()) or outcome.message)
     if not outcome.ok:
-        print(outcome.message, file=sys.stderr)
+        print(hints.whole(outcome.message, options), file=sys.stderr)
         return FAILED
     return QUARANTINED if outcome.deliveries["refused"] else DONE
 
@@ -198,7 +200,7 @@ def _drop(options: argparse.Namespace, settings: Settings) -> int:
             if options.rows != rows or not rows:
                 print(f"this would delete {rows:,} rows for ever; nothing was deleted")
                 if rows:
-                    print(f"to do it, say how many: {words.strip()} --rows {rows}")
+                    print(f"to do it, say how many: {hints.whole(words.strip(), options)} --rows {rows}")
                 return DONE if options.rows is None else FAILED
             queue.done(one.number for one in chosen)
         finally:

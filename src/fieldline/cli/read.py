@@ -18,6 +18,7 @@ from ..outbox import SCHEMA, Queue
 from ..ports import FLAG_ENDS, Store
 from ..settings import Settings
 from ..sources.memory import Memory
+from . import hints
 from .configured import load_settings
 from .show import table
 from .stores import open_store
@@ -30,7 +31,7 @@ def main(options: argparse.Namespace) -> int:
     store = open_store(settings)
     try:
         if options.bucket is None:
-            print(_buckets(store))
+            print(hints.whole(_buckets(store), options))
         elif options.measurement is None:
             print(_measurements(store, options.bucket))
         else:
@@ -39,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
         raise _there(store, options.bucket) or rejected from rejected
     finally:
         store.close()
-    _tell_what_waits(settings)
+    _tell_what_waits(settings, options)
     return 0
 
 
@@ -54,7 +55,7 @@ def _there(store: Store, bucket: str | None) -> InputError | None:
     )
 
 
-def _tell_what_waits(settings: Settings) -> None:
+def _tell_what_waits(settings: Settings, options: argparse.Namespace) -> None:
     """A word about rows that are not in the store yet."""
     if settings.store != "influxdb":
         return
@@ -64,9 +65,8 @@ def _tell_what_waits(settings: Settings) -> None:
     finally:
         memory.close()
     if waiting:
-        print(
-            f"{waiting:,} rows wait in the outbox and are not shown; send them: fieldline outbox send", file=sys.stderr
-        )
+        send = hints.whole("fieldline outbox send", options)
+        print(f"{waiting:,} rows wait in the outbox and are not shown; send them: {send}", file=sys.stderr)
 
 
 def _buckets(store: Store) -> str:

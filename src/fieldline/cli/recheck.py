@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import UsageError
 from ..ports import Store
 from ..settings import Settings
+from . import hints
 from .configured import checker, load_settings, locked
 from .deliveries import opened
 from .judging import declared_tables, judge_measurement
@@ -28,7 +29,7 @@ def main(options: argparse.Namespace) -> int:
         done = list(_all(work.store, options, settings, start, end))
         outcome = work.deliver()
     if outcome is not None and outcome.message != "ok":
-        print(outcome.message, file=sys.stderr)
+        print(hints.whole(outcome.message, options), file=sys.stderr)
     print(
         table(("measurement", "rows", "days", "flags changed"), done)
         if done

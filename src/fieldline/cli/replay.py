@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..manager import pump
 from ..settings import Settings
 from ..sources.archive import Archive
-from . import DONE, FAILED, QUARANTINED
+from . import DONE, FAILED, QUARANTINED, hints
 from .archived import ns, replay
 from .configured import checker, load_settings, locked
 from .progress import Progress
@@ -45,9 +45,9 @@ def main(options: argparse.Namespace) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     for note in outcome.notes if outcome is not None else ():
-        print(f"note: {note}")
+        print(f"note: {hints.whole(note, options)}")
     if outcome is not None and outcome.message != "ok":
-        print(outcome.message, file=sys.stderr)
+        print(hints.whole(outcome.message, options), file=sys.stderr)
     if problems or (outcome is not None and not outcome.ok):
         return FAILED
     return QUARANTINED if outcome is not None and outcome.deliveries.get("refused") else DONE

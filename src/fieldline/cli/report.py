@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..manager import Outcome
+from . import hints
 from .show import table
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace, queued: boo
     if rows:
         print(table(heads, rows))
     for outcome in outcomes:
-        _tell(outcome)
+        _tell(outcome, options)
     if options.dry_run:
         print("a dry run: nothing was written")
     elif not rows and options.verb != "new-db" and all(one.ok and not one.deliveries for one in outcomes):
@@ -89,15 +90,16 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace, queued: boo
         )
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(outcome: Outcome, options: argparse.Namespace) -> None:
     """Print the notes of a job and what went wrong in it, and put a line into the log."""
     for note in outcome.notes:
-        print(f"note: {note}")
+        print(f"note: {hints.whole(note, options)}")
     if outcome.ok and any(outcome.deliveries.values()):
         print(f"{outcome.job}: {_sent(outcome)}")
     if not outcome.ok:
         named = outcome.message.startswith(outcome.job)
-        print(outcome.message if named else f"{outcome.job}: {outcome.message}", file=sys.stderr)
+        message = hints.whole(outcome.message, options)
+        print(message if named else f"{outcome.job}: {message}", file=sys.stderr)
     log.info("%s: %s", outcome.job, in_words(outcome))
 
 

@@ -24,7 +24,7 @@ from ..serve.run import listen, serve
 from ..settings import Settings
 from ..sinks.embedded import Embedded
 from ..tables import DataTable
-from . import DONE, drivers
+from . import DONE, drivers, hints
 from .configured import load_settings
 from .logs import open_log
 from .stores import store_path
@@ -46,7 +46,8 @@ def main(options: argparse.Namespace) -> int:
         with open_log(settings.home, settings.log, "serve.log", ("fieldline", "uvicorn", "asyncio")):
             parse("SHOW DATABASES")  # the first question need not wait for the grammar
             try:
-                serve(build(context), ear, context.limits, lambda: print(_welcome(address, context), flush=True))
+                welcome = hints.whole(_welcome(address, context), options)
+                serve(build(context), ear, context.limits, lambda: print(welcome, flush=True))
             except KeyboardInterrupt:
                 print("ended")
     return DONE

@@ -16,6 +16,7 @@ from ..patterns import expand
 from ..settings import Settings
 from ..sources.memory import FileSeen, Memory, TableSeen
 from ..sources.memory import key as file_key
+from . import hints
 from .configured import load_settings
 from .examine import waiting
 from .show import span, table
@@ -71,13 +72,13 @@ def main(options: argparse.Namespace) -> int:
         return 0
     print(_last_run(began, ended, status, now, settings.every_minutes))
     if outbox is not None:
-        print(f"outbox: {waiting.in_words(outbox, now)}")
+        print(f"outbox: {hints.whole(waiting.in_words(outbox, now), options)}")
     print(f"archive: {waiting.archive_in_words(settings)}")
     heads = ("job", "file", "table", "read", "quarantined", "missing", "newest", "age", "every", "state")
     print(table(heads, [_cells(line) for line in lines], _painter(lines)) if lines else "no file is configured")
     for line in lines:
         if line.trouble:
-            print(f"{line.trouble}")
+            print(hints.whole(line.trouble, options))
     return 0
 
 

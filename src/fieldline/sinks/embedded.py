@@ -259,11 +259,9 @@ class Embedded:
         return [columns[field.name] for field in asked.chosen(table.known, fields, agg, self._where(table))]
 
     def _no_bucket(self, there: Sequence[str] = (), bucket: str = "") -> Rejected:
-        name = f" {bucket!r}" if bucket else ""
-        return Rejected(
-            f"{self.path}: found no bucket{name} (there are: {', '.join(there) or 'none'}).\n"
-            "  Make it with: python new-db.py FILE"
-        )
+        found = f"no bucket {bucket!r} (there are: {', '.join(there) or 'none'})" if bucket else "no such store"
+        expected = "one that is there" if bucket else "one with a bucket"
+        return Rejected(f"{self.path}: found {found}, expected {expected}.\n  Make it with: python new-db.py FILE")
 
     @contextmanager
     def _reading(self, purpose: str) -> Iterator[Cursor]:

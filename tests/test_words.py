@@ -1,0 +1,56 @@
+"""What a newcomer is told: commands that can be typed as they stand, and why there is nothing to see."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from fieldline.cli import hints
+from fieldline.cli import main as cli
+from test_cli import MET, fieldline, site
+
+__all__ = ["site"]
+
+
+def options(config=None, home=None):
+    return argparse.Namespace(config=config and Path(config), home=home and Path(home))
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("Make it with: python new-db.py FILE", "Make it with: python new-db.py --config a.yaml FILE"),
+        ("now: fieldline outbox send", "now: fieldline outbox --config a.yaml send"),
+        ("see `fieldline keys`, or ask", "see `fieldline keys --config a.yaml`, or ask"),
+        ("fieldline read: found no bucket", "fieldline read: found no bucket"),
+        ("See `fieldline outbox --help`.", "See `fieldline outbox --help`."),
+        ("fieldline read --config b.yaml field", "fieldline read --config b.yaml field"),
+        ("a fieldline reader", "a fieldline reader"),
+    ],
+)
+def test_a_command_in_a_message_has_the_options_of_this_one(text, typed):
+    assert hints.whole(text, options("a.yaml")) == typed
+    assert hints.whole(text, options()) == text
+
+
+def test_a_home_with_a_blank_in_its_name_can_be_typed():
+    assert hints.whole("fieldline outbox", options(home="my home")) in (
+        "fieldline outbox --home 'my home'",
+        'fieldline outbox --home "my home"',
+    )
+
+
+def test_following_a_hint_stays_in_the_home_that_it_speaks_of(site, capsys):
+    """`update-db` before `new-db` says what to do; done as it is said, it works, and the other home stays empty."""
+    (site / "config" / "own.yaml").write_text("home: own\n", encoding="utf-8")
+    (site / "met.dat").write_text(MET, encoding="utf-8")
+    config = site / "config" / "own.yaml"
+    code, _, err = fieldline(capsys, site, "update-db", "--config", config, site / "met.dat")
+    assert code == 1 and "found no such store, expected one with a bucket" in err
+    command = err.partition("Make it with: python new-db.py ")[2].splitlines()[0].replace("FILE", str(site / "met.dat"))
+    assert cli("new-db", command.split(), site) == 0
+    assert (site / "own" / "store.duckdb").exists() and not (site / "data").exists()
+    _, _, err = fieldline(capsys, site, "read", "--config", config, "feld")
+    assert f"`fieldline read --config {config}` lists them" in err
+    _, out, _ = fieldline(capsys, site, "doctor", "--config", config)
+    assert f"`python driver.py --config {config}`" in out
