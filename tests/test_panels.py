@@ -433,6 +433,35 @@ def test_status_says_how_each_table_is_doing(served):
     assert table["rows_today"] == (served.frame.index.as_unit("ms").asi8 >= midnight).sum()
 
 
+def test_each_station_of_a_network_has_its_own_state(tmp_path):
+    """Of one measurement: rows every minute, every half hour, silent for days, and too few to tell."""
+    now = pd.Timestamp("2026-06-25T10:50Z")
+    plan = {"quick": ("1min", 90, 0), "slow": ("30min", 40, 0), "quiet": ("10min", 50, 3 * 1440), "new": ("1min", 1, 0)}
+    with serving(tmp_path / "home", keys=False, tables=[], now=lambda: now) as server:
+        for number, (station, (every, rows, ago)) in enumerate(plan.items()):
+            times = pd.date_range(end=now - pd.Timedelta(minutes=ago), periods=rows, freq=every).as_unit("ns")
+            volts = np.linspace(12, 11 + number / 4, rows)
+            frame = pd.DataFrame({"station": station, "Temp": 1.0, "batt_volt": volts}, index=times)
+            server.store.write("field", "nodes", frame, ("station",))
+        for _ in range(2):  # what is remembered is the same
+            found = {table["station"]: table for table in server.json("/api/status")["tables"]}
+            assert {name: table["interval_s"] for name, table in found.items()} == {
+                "quick": 60, "slow": 1800, "quiet": 600, "new": None
+            }  # fmt: skip
+            assert {name: table["state"] for name, table in found.items()} == {
+                "quick": "good", "slow": "good", "quiet": "silent", "new": "unknown"
+            }  # fmt: skip
+            assert {name: table["rows_today"] for name, table in found.items()} == {
+                "quick": 90, "slow": 22, "quiet": 0, "new": 1
+            }  # fmt: skip
+            volts = {name: table["battery"] for name, table in found.items()}
+            assert volts == {"quick": 11, "slow": 11.25, "quiet": 11.5, "new": 12}
+        frame = pd.DataFrame({"station": "new", "Temp": 1.0}, index=[now - pd.Timedelta("5s")])
+        server.store.write("field", "nodes", frame.set_axis(frame.index.as_unit("ns")), ("station",))
+        (new,) = (one for one in server.json("/api/status")["tables"] if one["station"] == "new")
+        assert (new["interval_s"], new["rows_today"], new["battery"]) == (5, 2, 12)
+
+
 @pytest.mark.parametrize(
     ("age", "interval", "state"),
     [(None, 5, "empty"), (-3, 5, "good"), (300, 5, "good"), (1000, 5, "late"), (3600, 5, "silent"),

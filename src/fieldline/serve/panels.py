@@ -31,7 +31,7 @@ from .latest import Series, declared_interval
 from .layouts import Layouts
 from .pictures import MILLI, SECOND, Asked
 from .replies import Json, shown, strict
-from .rollup import Heads, Rollup, Roses
+from .rollup import Heads, Rollup, Roses, Steps
 from .states import battery_state, state_of, words_of
 
 T = TypeVar("T")
@@ -82,6 +82,7 @@ class Desk:
     rollup: Rollup
     heads: Heads
     roses: Roses
+    steps: Steps
 
     def look(
         self, request: Request, at: Span, more: tuple[str, ...], work: Callable[[Look], T], longest: int = LONGEST
@@ -145,7 +146,7 @@ def refuse_range(at: Span, longest: int) -> None:
 def router(context: Context) -> APIRouter:
     """The endpoints."""
     path = context.store.path
-    desk = Desk(context, Rollup(path), Heads(path), Roses(path))
+    desk = Desk(context, Rollup(path), Heads(path), Roses(path), Steps())
     routes = APIRouter(tags=["page"])
     _whole(routes, desk)
     _lines(routes, desk)
@@ -193,10 +194,8 @@ def known(desk: Desk) -> list[Known]:
 
 def _known_of(desk: Desk, fields: dict[str, Field], look: Look) -> list[Known]:
     bucket, measurement = look.table.bucket, look.table.measurement
-    return [
-        Known(bucket, measurement, station, fields, interval_of(desk, look, station, newest))
-        for station, newest in desk.heads.newest(look).items()
-    ]
+    apart = intervals(desk, look, desk.heads.newest(look))
+    return [Known(bucket, measurement, station, fields, interval) for station, interval in apart.items()]
 
 
 def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
@@ -210,46 +209,53 @@ def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
 
 
 def _of_table(desk: Desk, fields: dict[str, Field], look: Look, now: int, midnight: int) -> list[dict[str, Any]]:
-    stations: Mapping[str, int | None] = desk.heads.newest(look) or {"": None}
-    return [_of_station(desk, look, fields, station, newest, now, midnight) for station, newest in stations.items()]
-
-
-def _of_station(
-    desk: Desk, look: Look, fields: dict[str, Field], station: str, newest: int | None, now: int, midnight: int
-) -> dict[str, Any]:
-    bucket, measurement = look.table.bucket, look.table.measurement
-    interval = interval_of(desk, look, station, newest)
+    """The state of each station of a measurement; what is asked of the store is asked once for all of them."""
+    newest = desk.heads.newest(look)
+    apart = intervals(desk, look, newest)
     battery = next((one for one in drawable(fields) if sort(one, levels.place(one.name)).family == "BATTERY"), None)
-    begin = midnight if newest is None else min(midnight, newest)
-    rows, value = look.last(station, begin, battery.name if battery else None)
+    today = look.today(midnight, battery.name if battery else None)
+    quiet = {station: time for station, time in newest.items() if station not in today}
+    before = look.at(quiet, battery.name) if battery and quiet else {}
+    found = []
+    for station in newest or ("",):
+        rows, volts = today.get(station, (0, before.get(station)))
+        name = (look.table.bucket, look.table.measurement, station)
+        found.append(_told(name, newest.get(station), apart.get(station), now) | _battery(volts) | {"rows_today": rows})
+    return found
+
+
+def _told(name: tuple[str, str, str], newest: int | None, interval: float | None, now: int) -> dict[str, Any]:
     age = None if newest is None else (now - newest) / SECOND
     state = state_of(age, interval)
     return {
-        "bucket": bucket,
-        "measurement": measurement,
-        "station": station,
+        **dict(zip(("bucket", "measurement", "station"), name, strict=True)),
         "newest": None if newest is None else newest // MILLI,
         "age_s": age,
         "interval_s": interval,
-        "rows_today": rows if begin == midnight else 0,
         "state": state,
         "words": words_of(state, age, interval),
-        "battery": value,
-        "battery_state": battery_state(value),
     }
 
 
+def _battery(volts: float | None) -> dict[str, Any]:
+    return {"battery": volts, "battery_state": battery_state(volts)}
+
+
+def intervals(desk: Desk, look: Look, newest: Mapping[str, int]) -> dict[str, float | None]:
+    """Seconds between rows of each station: as declared, else as the last rows have it."""
+    bucket, measurement = look.table.bucket, look.table.measurement
+    of = {name: {"station": name} if name else {} for name in newest}
+    says = {name: declared_interval(desk.context, Series(bucket, measurement, of[name], 0, {}, {}, {})) for name in of}
+    asked = desk.steps.usual(look, {name: time for name, time in newest.items() if says[name] is None})
+    return {name: says[name] if says[name] is not None else asked[name] for name in newest}
+
+
 def interval_of(desk: Desk, look: Look, station: str, newest: int | None) -> float | None:
-    """Seconds between rows: as declared, else as the last rows have it."""
+    """As `intervals`, of one station."""
+    if newest is not None:
+        return intervals(desk, look, {station: newest})[station]
     of = {"station": station} if station else {}
-    says = declared_interval(desk.context, Series(look.table.bucket, look.table.measurement, of, 0, {}, {}, {}))
-    if says is not None or newest is None:
-        return says
-    for back in (3_600, 86_400, 400 * 86_400):
-        times = look.steps(station, newest - back * SECOND, newest + 1)
-        if len(times) > 10 or back > 86_400:
-            return pictures.usual(times) / SECOND or None
-    return None
+    return declared_interval(desk.context, Series(look.table.bucket, look.table.measurement, of, 0, {}, {}, {}))
 
 
 def _nanoseconds(seconds: float | None) -> int | None:

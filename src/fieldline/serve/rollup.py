@@ -20,6 +20,10 @@ from ..sinks.looking import BY_RANK, DAY, PARTS, Changes, Look, Numbers, Wanted,
 
 BASE = 15 * 60 * 10**9  # ns
 BLOCK = 3072  # windows: 32 days
+SECOND = 10**9  # ns
+_BACK = (3_600, 86_400, 400 * 86_400)  # [s] of rows that tell how far apart they are
+_TELLING = 10  # more rows than these suffice
+_KEPT = 600 * SECOND
 MOST_ROSES = 50  # that are kept; a year of one takes 0.3 MB
 Spans = tuple[tuple[str, str, int, int], ...]
 
@@ -261,6 +265,39 @@ def _counted(look: Look, wind: Wind, start: int, end: int) -> Numbers:
     if start >= end:
         return _none(wind)
     return sum((counts for _, counts in look.roses(wind, start, end)), start=_none(wind))
+
+
+class Steps:
+    """How far apart the rows of each station of each measurement usually are; safe to use from several threads.
+
+    The last rows tell it: of an hour where it has more than ten, else of a day, else of 400 days. It is kept for some
+    time, since it seldom changes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}
+
+    def usual(self, look: Look, newest: Mapping[str, int]) -> dict[str, float | None]:
+        """Seconds between the rows of each station; None where nothing tells. newest: of each station. [ns]"""
+        with self._lock:
+            known = self._known.setdefault((look.table.bucket, look.table.measurement), {})
+            old = {name: at for name, at in newest.items() if not _is_fresh(known.get(name), at)}
+            for back in _BACK:
+                found = look.steps(old, back * SECOND) if old else {}
+                for name, times in found.items():
+                    if len(times) > _TELLING or back == _BACK[-1]:
+                        known[name] = (old.pop(name), _usual(times))
+            return {name: known[name][1] or None if name in known else None for name in newest}
+
+
+def _usual(times: Numbers) -> float:
+    """The usual step between rows; 0 where there are not two. [s]"""
+    return float(np.median(np.diff(times))) / SECOND if len(times) > 1 else 0.0
+
+
+def _is_fresh(known: tuple[int, float] | None, newest: int) -> bool:
+    return known is not None and known[1] > 0 and 0 <= newest - known[0] < _KEPT
 
 
 class Heads:

@@ -5,7 +5,6 @@ Each question is one query; a look may hold several, between which nobody writes
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from ..errors import Rejected
 from ..ports import Field
 from . import _catalog as catalog
 from ._catalog import STORE, Column, Cursor, Sql, Table, sql
+from ._names import meant
 
 Numbers = npt.NDArray[Any]
 Part = Literal["all", "good", "turns", "good turns", "flags", "rows"]
@@ -122,17 +122,29 @@ class Look:
         rows = self.cursor.execute(statement, [] if start is None else [start]).fetchall()
         return {str(name): (int(first), int(newest)) for name, first, newest in rows if newest is not None}
 
-    def last(self, station: str, start: int, field: str | None) -> tuple[int, float | None]:
-        """The number of rows since `start`, and the last value of a field among them."""
-        cell = self._value(self._column(field)) if field else Sql("NULL")
+    def today(self, start: int, field: str | None) -> dict[str, tuple[int, float | None]]:
+        """For each station with rows since `start` their number, and the last value of a field among them."""
+        station = self._station()
         statement = sql(
-            "SELECT count(*), arg_max({cell}, time) FROM {table} WHERE {condition}",
-            cell=cell,
+            "SELECT {station}, count(*), arg_max({cell}, time) FROM {table} WHERE time >= make_timestamp_ns(?)"
+            " GROUP BY 1",
+            station=station.name if station else Sql("''"),
+            cell=self._value(self._column(field)) if field else Sql("NULL"),
             table=self.table.path,
-            condition=self._condition(station, end=False),
         )
-        count, value = self.cursor.execute(statement, [start, *self._tag(station)]).fetchone()
-        return int(count), None if value is None else float(value)
+        rows = self.cursor.execute(statement, [start]).fetchall()
+        return {str(name): (int(count), None if last is None else float(last)) for name, count, last in rows}
+
+    def at(self, times: Mapping[str, int], field: str) -> dict[str, float]:
+        """The value of a field at one time of each station; those without one are left out."""
+        statement = sql(
+            "SELECT e.name, any_value({cell}) FROM {table} {join} AND time = make_timestamp_ns(e.newest) GROUP BY 1",
+            cell=self._value(self._column(field)),
+            table=self.table.path,
+            join=self._join(),
+        )
+        rows = self.cursor.execute(statement, _ends(times)).fetchall()
+        return {str(name): float(value) for name, value in rows if value is not None}
 
     def count(self, start: int) -> int:
         """The number of rows since `start`, of all stations."""
@@ -140,14 +152,17 @@ class Look:
         (count,) = self.cursor.execute(statement, [start]).fetchone()
         return int(count)
 
-    def steps(self, station: str, start: int, end: int) -> Numbers:
-        """The times of the last 200 rows. [ns]"""
+    def steps(self, newest: Mapping[str, int], back: int) -> dict[str, Numbers]:
+        """The times of the last 200 rows of each station, no further than `back` before its newest one. [ns]"""
         statement = sql(
-            "SELECT epoch_ns(time) AS at FROM {table} WHERE {condition} ORDER BY time DESC LIMIT 200",
+            "SELECT e.name, max(epoch_ns(time), 200) FROM {table} {join}"
+            " AND time BETWEEN make_timestamp_ns(e.newest - {back}) AND make_timestamp_ns(e.newest) GROUP BY 1",
             table=self.table.path,
-            condition=self._condition(station),
+            join=self._join(back),
+            back=Sql(str(int(back))),
         )
-        return self._arrays(statement, [start, end, *self._tag(station)])["at"][::-1]
+        rows = self.cursor.execute(statement, _ends(newest)).fetchall()
+        return {str(name): np.array(times[::-1], dtype=np.int64) for name, times in rows}
 
     def fits(self, station: str, start: int, end: int, most: int) -> bool:
         """Whether there are at most so many rows."""
@@ -280,19 +295,26 @@ class Look:
         column = self.table.find(name)
         if column is None or column.field.tag or column.field.kind not in _NUMBER:
             names = [c.field.name for c in self.table.fields if c.field.kind in _NUMBER]
-            near = difflib.get_close_matches(name, names, 3) or names[:10]
             what = "found no field" if column is None else "found text in"
-            raise Rejected(
-                f"{self.where}: {what} {name!r}, expected a field with numbers.\n  There are: {', '.join(near)}."
-            )
+            raise Rejected(f"{self.where}: {what} {name!r}, expected a field with numbers.\n  {meant(name, names)}")
         return column
 
     def _station(self) -> Column | None:
         return next((column for column in self.table.tags if column.field.name == "station"), None)
 
-    def _condition(self, station: str, end: bool = True) -> Sql:
+    def _join(self, back: int = 0) -> Sql:
+        """Stations and a time of each, as `_ends` binds them, and no row that is too old for any of them."""
+        station = self._station()
+        return sql(
+            "JOIN (SELECT unnest(?::VARCHAR[]) AS name, unnest(?::BIGINT[]) AS newest) e ON {station} = e.name"
+            " AND time >= make_timestamp_ns(? - {back})",
+            station=station.name if station else Sql("''"),
+            back=Sql(str(int(back))),
+        )
+
+    def _condition(self, station: str) -> Sql:
         """The range and the station; times are bound first, then what `_tag` gives."""
-        parts = ["time >= make_timestamp_ns(?)", *(["time < make_timestamp_ns(?)"] if end else [])]
+        parts = ["time >= make_timestamp_ns(?)", "time < make_timestamp_ns(?)"]
         tag = self._station()
         if tag is not None:
             parts.append(sql("{tag} = ?", tag=tag.name))
@@ -331,6 +353,11 @@ def _changes(cursor: Cursor, since: int) -> Changes:
     rows = cursor.execute(catalog.WRITES_SINCE, [since]).fetchall()
     whole = len(rows) == last - since
     return Changes(int(last), tuple(rows) if whole else None)
+
+
+def _ends(times: Mapping[str, int]) -> list[object]:
+    """What `Look._join` binds: stations, a time of each, and the first of these."""
+    return [list(times), list(times.values()), min(times.values(), default=0)]
 
 
 def _floor(time: str, start: int, every: int) -> Sql:
