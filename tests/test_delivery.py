@@ -126,7 +126,7 @@ def test_the_outbox_is_listed_shown_exported_and_dropped_only_when_told_twice(fa
     assert site.call("outbox", "export", str(numbers["Flux"]), "--out", str(out)) == 0
     assert len([line for line in out.read_text(encoding="utf-8").splitlines() if line.startswith("Flux,")]) == 20
     assert site.call("outbox", "drop", str(numbers["Flux"])) == 0
-    assert f"fieldline outbox drop {numbers['Flux']} --rows 20" in site.out
+    assert f"fieldline outbox --config {site.config} drop {numbers['Flux']} --rows 20" in site.out
     before = site.waiting()
     assert site.call("outbox", "drop", str(numbers["Flux"]), "--rows", "19") == 1
     assert site.waiting() == before

@@ -439,6 +439,19 @@ def test_why_a_bucket_could_not_be_made_is_said(tmp_path):
     assert box.run().rows == 10
 
 
+def test_a_try_of_a_person_does_not_wait_and_keeps_since_when_deliveries_fail(tmp_path):
+    box = Box(tmp_path, Server(fails(2, Unreachable("away"))))
+    box.run(frame(0, 9))
+    for minutes, rows in ((10, 0), (20, 10)):
+        box.now = NOW + 60 * minutes
+        ledger = Ledger(box.path, SCHEMA)
+        Outbox(ledger, lambda: box.server, box.policy, to=box.to).try_now()
+        ledger.close()
+        assert box.run().rows == rows
+        trouble = Trouble.of(box.queue)
+        assert trouble.since == (0 if rows else NOW)
+
+
 def test_a_new_destination_does_not_wait(tmp_path):
     box = Box(tmp_path, Server(fails(1, Unreachable("away"))))
     box.run(frame(0, 9))

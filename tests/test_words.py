@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from fieldline.cli import hints
 from fieldline.cli import main as cli
@@ -54,3 +55,17 @@ def test_following_a_hint_stays_in_the_home_that_it_speaks_of(site, capsys):
     assert f"`fieldline read --config {config}` lists them" in err
     _, out, _ = fieldline(capsys, site, "doctor", "--config", config)
     assert f"`python driver.py --config {config}`" in out
+
+
+def test_who_makes_a_key_is_told_whose_it_is(site, capsys, tmp_path):
+    """A key for another home than the server's protects nothing."""
+    (site / "config" / "own.yaml").write_text("home: own\n", encoding="utf-8")
+    own = site / "config" / "own.yaml"
+    (site / "own").mkdir()
+    _, _, err = fieldline(capsys, site, "keys", "add", "a")
+    assert str(site / "data" / "keys.json") in err and "No server runs on this home." in err
+    with FileLock(site / "own" / "serve.lock"):  # as a server holds it
+        _, _, err = fieldline(capsys, site, "keys", "add", "b")
+        assert f"No server runs on this home (one runs on {site / 'own'}, which has keys of its own)" in err
+        _, _, err = fieldline(capsys, site, "keys", "add", "c", "--config", own)
+        assert str(site / "own" / "keys.json") in err and "The server that runs on this home takes it at once" in err

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
-from ..errors import Unreachable, UsageError
+from .. import settings as configuration
+from ..errors import ConfigError, Unreachable, UsageError
 from ..serve.keys import ALL, Key, Keys
 from ..settings import Settings
 from . import DONE, hints
 from .configured import load_settings
+from .examine.place import busy
 from .show import table
 from .stores import open_store, store_path
 
@@ -36,12 +41,35 @@ def main(options: argparse.Namespace) -> int:
     print(text)
     for bucket in _strange(settings, [*read, *write]):
         print(f"note: there is no bucket {bucket!r} yet; `fieldline read` lists those there are", file=sys.stderr)
+    holds = f"reads {_names(key.read)}, writes {_names(key.write)}, {_until(key)}"
     print(
-        f"This is shown once, and kept nowhere. {key.name}: reads {_names(key.read)}, writes {_names(key.write)}, "
-        f"{_until(key)}.\nSend it as `Authorization: Token ...`, or as the password of any user.",
+        f"This is shown once; {keys.path} keeps only its hash. {_served(options, settings)}. {key.name}: {holds}.\n"
+        "Send it as `Authorization: Token ...`, or as the password of any user.",
         file=sys.stderr,
     )
     return DONE
+
+
+def _served(options: argparse.Namespace, settings: Settings) -> str:
+    """Whether a server takes the keys of this home, and which home has one if it is another."""
+    if _is_served(settings.home):
+        return "The server that runs on this home takes it at once"
+    others = [home for home in _other_homes(options) if home != settings.home and _is_served(home)]
+    where = f" (one runs on {', '.join(map(str, others))}, which has keys of its own)" if others else ""
+    return f"No server runs on this home{where}"
+
+
+def _is_served(home: Path) -> bool:
+    return busy(home / "serve.lock")
+
+
+def _other_homes(options: argparse.Namespace) -> list[Path]:
+    """The homes of all configurations of the project."""
+    homes = list[Path]()
+    for path in sorted((options.project / "config").glob("*.yaml")):
+        with suppress(ConfigError):  # the log of maintenance is among them
+            homes.append(configuration.from_project(options.project, path, None, os.environ).home)
+    return list(dict.fromkeys(homes))
 
 
 def _strange(settings: Settings, named: list[str]) -> list[str]:

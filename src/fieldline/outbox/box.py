@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..errors import Rejected, Unreachable
@@ -219,7 +219,7 @@ class Outbox:
         Args:
             newest_first: what came in the last five minutes of rows goes ahead.
         """
-        Trouble().keep(self.queue)
+        replace(Trouble.of(self.queue), failures=0, not_before=0.0).keep(self.queue)
         if newest_first:
             self._before = self.queue.before_the_last_run()
 
