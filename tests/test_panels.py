@@ -462,6 +462,21 @@ def test_each_station_of_a_network_has_its_own_state(tmp_path):
         assert (new["interval_s"], new["rows_today"], new["battery"]) == (5, 2, 12)
 
 
+@pytest.mark.parametrize("tag", ["station", "device_id", "node", "serial"])
+def test_devices_are_kept_apart_by_the_tag_that_names_them(tmp_path, tag):
+    with serving(tmp_path / "home", keys=False, tables=[]) as server:
+        times = pd.date_range(end=pd.Timestamp.now("UTC").floor("s"), periods=60, freq="1min").as_unit("ns")
+        for device, value in (("a", 1.0), ("b", 2.0)):
+            server.store.write("field", "nodes", pd.DataFrame({tag: device, "Temp": value}, index=times), (tag,))
+        found = [(one["station"], one["interval_s"]) for one in server.json("/api/status")["tables"]]
+        assert found == [("a", 60), ("b", 60)]
+        assert server.json("/api/layout")["stations"] == ["a", "b"]
+        words = {"start": times[0].value // 10**6, "end": times[-1].value // 10**6, "field": "Temp"}
+        for device, value in (("a", 1.0), ("b", 2.0)):
+            answer = server.json("/api/series", bucket="field", measurement="nodes", station=device, **words)
+            assert set(answer["fields"]["Temp"]["mean"]) == {value}
+
+
 @pytest.mark.parametrize(
     ("age", "interval", "state"),
     [(None, 5, "empty"), (-3, 5, "good"), (300, 5, "good"), (1000, 5, "late"), (3600, 5, "silent"),

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from ..ports import FLAG_ENDS, Field
+from ..sinks.looking import DEVICE_TAGS
 from .context import Context
 
 Value = float | int | bool | str
 Mark = tuple[tuple[int, int, int], ...]
 
 RUNS = "runs"  # what became of fieldline's own runs is no device
-DEVICE_TAGS = ("station", "device_id", "node", "serial")  # tags whose value names a device; the first that is there
 PATIENT_INTERVALS, PATIENT_SECONDS = 5, 600.0  # so many, and at least so long, may the next row take
 _SETTLED = 0.1  # [s] after which a file that is written again shows another time
 _SHORT = 600  # [s] of new rows that are read to find the newest; for longer ones DuckDB looks at all

@@ -44,6 +44,7 @@ _MADE = {
     **{"sine": "sum(sin({it}))", "cosine": "sum(cos({it}))"},
 }
 DAY = 86_400 * 10**9  # ns
+DEVICE_TAGS = ("station", "device_id", "node", "serial")  # tags whose value names a device; the first that is there
 _NUMBER = ("number", "integer", "boolean")
 
 
@@ -80,7 +81,7 @@ class Changes:
 class Look:
     """One measurement of an open store. Times are nanoseconds since 1970 UTC, ranges half open.
 
-    where: names it in messages. station: the rows with this tag; a measurement without the tag has station ''.
+    where: names it in messages. station: the rows of this device, see DEVICE_TAGS; without such a tag there is ''.
     """
 
     table: Table
@@ -300,7 +301,8 @@ class Look:
         return column
 
     def _station(self) -> Column | None:
-        return next((column for column in self.table.tags if column.field.name == "station"), None)
+        tags = {column.field.name: column for column in self.table.tags}
+        return next((tags[name] for name in DEVICE_TAGS if name in tags), None)
 
     def _join(self, back: int = 0) -> Sql:
         """Stations and a time of each, as `_ends` binds them, and no row that is too old for any of them."""
