@@ -172,7 +172,12 @@ def _wrong_column(key: str, column: object, interval: float | None) -> Iterator[
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows under one header go, and what becomes of each column."""
+    """Where the rows under one header go, and what becomes of each column.
+
+    absent: declared columns that the file has not. measured: columns that nobody declared and that hold numbers by what
+    the header says; what else stands in them is set aside, so that it does not matter which row comes first.
+    undeclared: columns of the file that its class does not name.
+    """
 
     name: str
     bucket: str
@@ -185,6 +190,8 @@ class Layout:
     derive: Callable[[pd.DataFrame], pd.DataFrame] = DataTable.derive
     absent: tuple[str, ...] = ()
     interval: float | None = None
+    measured: tuple[str, ...] = ()
+    undeclared: tuple[str, ...] = ()
 
     @property
     def checks(self) -> dict[str, tuple[Check, ...]]:
@@ -240,6 +247,7 @@ class Planner:
             return self._declared(found[0], header, str(path))
         if found or self.unknown == "refuse":
             raise self._no_single_table(found, header, str(path))
+        columns = _undeclared(header, _FROM_HEADER)
         return Layout(
             f"{header.station}.{header.table}" if header.station else header.table,
             self.bucket,
@@ -247,7 +255,8 @@ class Planner:
             self.timezone,
             self.keep_days,
             _FROM_HEADER,
-            _undeclared(header, _FROM_HEADER),
+            columns,
+            measured=_measured(header, columns),
         )
 
     def headerless(self, path: Path) -> type[DataTable] | None:
@@ -279,6 +288,8 @@ class Planner:
             table.derive,
             absent,
             table.interval,
+            _measured(header, {name: one for name, one in rest.items() if name not in declared}),
+            tuple(name for name in header.names if name not in declared and name not in (TIMESTAMP, RECORD)),
         )
 
     def _no_single_table(self, found: Iterable[type[DataTable]], header: Header, where: str) -> InputError:
@@ -309,6 +320,14 @@ def _undeclared(header: Header, taken: Iterable[str]) -> dict[str, Column]:
                 stored += "_2"
             columns[name] = Column(stored, "" if name == RECORD else unit, kind="integer" if name == RECORD else None)
     return columns
+
+
+def _measured(header: Header, columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """Those of some columns that hold numbers by what the header says."""
+    from .quality.variables import is_measured
+
+    said = zip(header.names, header.units, header.processing, strict=True)
+    return tuple(name for name, *words in said if name in columns and name != RECORD and is_measured(name, *words))
 
 
 def _derived(layout: Layout, frame: pd.DataFrame) -> pd.DataFrame:

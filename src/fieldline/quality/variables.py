@@ -65,6 +65,10 @@ _UNITS: Mapping[str, str] = {
     "kg/ms2": "kg m-1 s-2", "kgm-1s-2": "kg m-1 s-2",
 }  # fmt: skip
 
+_ELECTRIC = frozenset(["v", "volt", "volts", "mv", "millivolts", "ma", "ohm", "ohms", "kohm", "kohms", "hz", "khz"])
+_STATISTICS = frozenset(["AVG", "STD", "TOT", "MAX", "MIN", "MED", "COV", "WVC"])  # made of numbers alone
+_OTHER_WORDS = frozenset(["DO"])  # a digital output, as often as dissolved oxygen
+
 # value in the first unit × factor + offset = value in the second
 _CONVERSIONS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("degC", "K"): (1.0, 273.15),
@@ -119,7 +123,30 @@ def unit(text: str) -> str:
     """One spelling for one unit; a unit that is not known stays as it is."""
     plain = text.lower().replace("µ", "u").replace("μ", "u").replace("⁻", "-").replace("²", "2").replace("¹", "1")
     plain = re.sub(r"(?<=mol)(?:co2|h2o|ch4|n2o|no2?|o3|co|photons?)", "", plain)
-    return _UNITS.get(re.sub(r"[\s^()._]|\*{2}", "", plain), text)
+    return _UNITS.get(_bare(plain), text)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\s^()._]|\*{2}", "", text)
+
+
+@cache
+def is_measured(name: str, column_unit: str, processing: str) -> bool:
+    """Whether a column can hold nothing but numbers, by what the header of its file says.
+
+    So it is where the logger made a mean, a total or the like of samples, where the unit is that of a quantity, and
+    where the name is one that brings limits.
+
+    Args:
+        processing: the word of the header's fourth line; the time of an extreme (TMx, TMn) is none of these numbers.
+    """
+    word = processing.strip().upper()
+    if word in ("TMX", "TMN"):
+        return False
+    known = unit(column_unit)
+    quantity = known in _UNITS.values() and known != "1"
+    electric = _bare(column_unit.lower()) in _ELECTRIC
+    return word in _STATISTICS or quantity or electric or (name not in _OTHER_WORDS and limits(name, "") is not None)
 
 
 def base(name: str, aliases: Mapping[str, str] | None = None) -> str | None:

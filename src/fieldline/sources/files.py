@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from ..clock import fixed_offset
 from ..errors import InputError
-from ..ports import Batch, Field
+from ..ports import Batch, Field, Kind
 from ..readers.header import LINES, Header, parse, starts_header
 from ..tables import DataTable, Layout, Planner, build
+from . import columns
 from .archive import Archive
 from .memory import FileSeen, Memory, TableSeen, digest
 from .pieces import NotNow, Piece, Place, advance, changed, continues, read_piece
@@ -234,7 +235,8 @@ class LoggerFile:
         counts = Counter(
             read=len(rows.frame) + len(rows.bad), quarantined=len(bad), duplicates=len(rows.bad) - len(bad)
         )
-        after = replace(table, kinds=table.kinds | rows.kinds)
+        self._note_columns(layout, table, rows, block.header)
+        after = replace(table, kinds=table.kinds | rows.kinds, names=columns.of_file(block.header.names))
         if len(frame):
             counts += self._look(
                 layout, after, rows, frame, _records(block.header.names, [row.text for row in rows.bad])
@@ -272,8 +274,6 @@ class LoggerFile:
     def _tally(self, layout: Layout) -> Tally:
         if layout.name not in self.tallies:
             self.tallies[layout.name] = Tally(self.path, layout)
-            if layout.absent:
-                self.notes.append(f"{layout.name}: no column {', '.join(layout.absent)} in the file; the rest is read")
             if fixed_offset(layout.timezone) is None:
                 self.notes.append(
                     f"{layout.name}: {layout.timezone} has summer time; loggers keep standard time, for which an "
@@ -281,13 +281,22 @@ class LoggerFile:
                 )
         return self.tallies[layout.name]
 
+    def _note_columns(self, layout: Layout, table: TableSeen, rows: Rows, header: Header) -> None:
+        """Say what is odd about the columns, each once a run. table: what was known before these rows."""
+        names = columns.of_file(header.names)
+        notes = [*columns.absent(layout, names), *columns.unlike(layout, table.kinds)]
+        notes += columns.changed(layout, table.names, names)
+        notes += columns.guessed(layout, table.kinds, rows.kinds, rows.frame)
+        self.notes += [note for note in notes if note not in self.notes]
+
     def _table(self, seen: FileSeen, layout: Layout) -> TableSeen:
         """What is known of the table, with the kinds of its columns as far as declared or stored."""
         table = seen.tables.get(layout.name) or TableSeen(layout.bucket, layout.measurement)
         known = table.kinds | layout.kinds({})
         if layout.name not in seen.tables or not layout.columns.keys() <= known.keys():
             known = table.kinds | layout.kinds(self.stored(layout))
-        return replace(table, kinds=known)
+        numbers: dict[str, Kind] = dict.fromkeys(layout.measured, "number")
+        return replace(table, kinds=numbers | known)
 
     def _look(
         self, layout: Layout, table: TableSeen, rows: Rows, frame: pd.DataFrame, aside: Collection[int]

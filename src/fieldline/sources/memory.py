@@ -38,7 +38,8 @@ class TableSeen:
     """What is known of one table in one file. newest, last, interval: nanoseconds; the counts are over all runs.
 
     newest: the largest stamp. last: the stamp of the last row, which is another when the clock was set back. record:
-    the highest number since the numbers last began anew.
+    the highest number since the numbers last began anew. names: the columns of the header over the last
+    rows.
     """
 
     bucket: str
@@ -48,6 +49,7 @@ class TableSeen:
     record: int | None = None
     interval: int | None = None
     kinds: dict[str, Kind] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
     read: int = 0
     quarantined: int = 0
     duplicates: int = 0
