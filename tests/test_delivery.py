@@ -237,7 +237,7 @@ def test_refused_rows_are_told_and_come_back_when_they_are_wanted(facade, tmp_pa
     code, jobs = site.run()
     assert code == 3
     assert jobs["outbox"]["refused"] >= 10
-    assert "see them with `fieldline outbox`" in site.out
+    assert f"see them with `fieldline outbox --config {site.config}`" in site.out
     assert site.call("outbox") == 0
     assert "not today" in site.out
     assert {why for _, why in site.refused()} == {why for _, why in site.refused() if "not today" in why}
@@ -293,7 +293,7 @@ def test_update_db_before_new_db_says_so_and_loses_nothing(facade, tmp_path, mon
     for number in range(10, 13):
         assert site.call("update-db", str(site.path)) == 1
         assert "python new-db.py" in site.err
-        assert "rows wait in the outbox, none is lost" in site.err
+        assert "in the outbox, none is lost" in site.err
         assert server.names() == []
         site.append(rows(number, number))
         clock.wait(300)
@@ -361,7 +361,8 @@ def test_every_state_has_its_exit_code_and_its_words(facade, tmp_path, monkeypat
     site.append(rows(10, 19))
     code, jobs = site.run()
     assert code == 1
-    assert f"{jobs['outbox']['waiting']:,} rows wait in the outbox, none is lost: {server.url}" in site.err
+    runs = jobs["outbox"]["waiting"] - 10
+    assert f"10 rows (and {runs} of `runs`) wait in the outbox, none is lost: {server.url}" in site.err
     assert "found no connection" in site.err
     assert jobs["tower"]["ok"]
     code, _ = site.run()
@@ -465,7 +466,7 @@ def test_a_bucket_that_the_plan_does_not_allow_is_told_with_what_to_do(facade, t
         assert site.run()[0] == 1
         assert "Set `keep_days` to what this plan allows" in site.err
         assert "python new-db.py" in site.err
-        assert "rows wait in the outbox, none is lost" in site.err
+        assert "in the outbox, none is lost" in site.err
         clock.wait(300)
     site.change("defaults", keep_days=30)
     assert site.call("new-db", str(site.path)) == 0, site.err
@@ -591,3 +592,25 @@ def test_no_token_in_the_warnings_of_a_process_of_its_own(facade, tmp_path):
     said.extend(process.communicate())
     assert "ResourceWarning" not in "".join(said)
     no_secret(site, SECRET, *said)
+
+
+def test_a_wrong_address_that_is_put_right_costs_nothing(facade, tmp_path, monkeypatch):
+    """What waits goes to the right one; nothing is read and queued a second time, and it is said."""
+    server, clock = facade("v1"), Clock(monkeypatch)
+    server.create(BUCKET)
+    with socket.create_server(("127.0.0.1", 0)) as ear:
+        nobody = f"http://127.0.0.1:{ear.getsockname()[1]}"
+    site = Mast(tmp_path / "site", nobody)
+    site.put(header() + rows(0, 9))
+    assert site.run()[0] == 1
+    waiting = site.waiting()
+    clock.wait(1200)
+    site.change("influxdb", url=server.url)
+    assert site.call("run") == 0
+    assert "met.dat" not in site.out and "took nothing, so what waits goes there" in site.out, site.out
+    assert waiting == 11 and "11 rows delivered" in site.out, site.out
+    assert stored(server.influxd) == wanted(range(10))
+    site.change("influxdb", url=nobody)
+    assert site.call("run") == 1
+    assert "every file is read from its start" in site.out
+    assert site.waiting() >= 10

@@ -279,7 +279,7 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(tmp_path, capsys):
 def test_other_hosts_need_a_key_first(tmp_path):
     done = run("serve", "--host", "0.0.0.0", "--port", "0", "--home", tmp_path)
     assert done.returncode == 2
-    assert "fieldline keys add NAME --read BUCKET" in done.stderr
+    assert f"fieldline keys --home {tmp_path} add NAME --read BUCKET" in done.stderr
 
 
 def test_a_port_that_is_taken_is_told(tmp_path):

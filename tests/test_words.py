@@ -8,6 +8,8 @@ from filelock import FileLock
 
 from fieldline.cli import hints
 from fieldline.cli import main as cli
+from fieldline.cli.report import report
+from fieldline.manager import Outcome
 from test_cli import MET, fieldline, site
 
 __all__ = ["site"]
@@ -69,3 +71,10 @@ def test_who_makes_a_key_is_told_whose_it_is(site, capsys, tmp_path):
         assert f"No server runs on this home (one runs on {site / 'own'}, which has keys of its own)" in err
         _, _, err = fieldline(capsys, site, "keys", "add", "c", "--config", own)
         assert str(site / "own" / "keys.json") in err and "The server that runs on this home takes it at once" in err
+
+
+def test_what_was_delivered_is_told_apart_from_flags_that_were_judged_again(capsys):
+    sent = {"delivered": 37_506, "waiting": 0, "refused": 0, "judged_again": 37_884}
+    report([Outcome("outbox", deliveries=sent)], argparse.Namespace(verb="run", json=False, dry_run=False), queued=True)
+    out = capsys.readouterr().out
+    assert "37,506 rows delivered (those of `runs` among them) and the flags of 37,884 judged again, none waits" in out

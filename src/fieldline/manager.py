@@ -111,7 +111,7 @@ class FileManager:
 class Outcome:
     """What became of one job in one run, for log, exit code and measurement `runs`; parsed: bytes of whole lines.
 
-    deliveries: rows delivered, waiting and refused for good, of the outbox alone.
+    deliveries: rows delivered, waiting, refused for good, and with flags judged again, of the outbox alone.
     """
 
     job: str

@@ -69,8 +69,10 @@ def _deliver(work: Opened, outcome: Outcome) -> None:
     assert work.outbox is not None
     queue = work.outbox.queue
     done = work.outbox.finish()
+    rows, judged = done.rows, 0
     if not queue.depth().rows and queue.unjudged():
         again = _judge_again(work, outcome)
+        judged = again.rows
         done = Delivery(
             done.rows + again.rows,
             done.dead + again.dead,
@@ -81,7 +83,9 @@ def _deliver(work: Opened, outcome: Outcome) -> None:
         )
     depth = queue.depth()
     outcome.notes += done.notes
-    outcome.deliveries = {"delivered": done.rows, "waiting": depth.rows, "refused": done.dead}
+    outcome.deliveries = {"delivered": rows, "waiting": depth.rows, "refused": done.dead}
+    if judged:
+        outcome.deliveries["judged_again"] = judged
     if done.dead:
         outcome.notes.append(f"{done.dead:,} rows were refused and are set aside: see them with `fieldline outbox`")
     if not depth.rows and not queue.depth(dead=True).rows:  # what was refused is nowhere else than in the archive
@@ -90,9 +94,17 @@ def _deliver(work: Opened, outcome: Outcome) -> None:
         return
     if done.failed:
         outcome.ok = False
-        outcome.message = f"{depth.rows:,} rows wait in the outbox, none is lost: {done.stopped}"
+        outcome.message = f"{_waiting(work, depth.rows)} in the outbox, none is lost: {done.stopped}"
     else:
-        outcome.notes.append(f"{depth.rows:,} rows wait in the outbox: {done.stopped}")
+        outcome.notes.append(f"{_waiting(work, depth.rows)} in the outbox: {done.stopped}")
+
+
+def _waiting(work: Opened, rows: int) -> str:
+    """How many rows of data wait; those that our own runs left are told apart."""
+    assert work.outbox is not None
+    runs = work.outbox.queue.rows_of(work.settings.defaults.bucket, "runs")
+    more = f" (and {runs:,} of `runs`)" if runs else ""
+    return f"{rows - runs:,} row{'' if rows - runs == 1 else 's'}{more} {'waits' if rows - runs == 1 else 'wait'}"
 
 
 def _judge_again(work: Opened, outcome: Outcome) -> Delivery:

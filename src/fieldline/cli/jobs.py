@@ -31,9 +31,10 @@ from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, USAGE, drivers
 from .configured import checker, load_settings, locked
 from .deliveries import Opened, deliver, is_behind, rebuild
+from .moved import follow
 from .report import as_row, report
 from .show import span
-from .stores import ballast, destination, open_outbox, open_store, store_path, with_flags_apart
+from .stores import ballast, open_outbox, open_store, store_path, with_flags_apart
 
 log = logging.getLogger(__name__)
 logging.getLogger("fieldline").addHandler(
@@ -112,7 +113,7 @@ class Work:
     def do(self) -> int:
         """Run the jobs, report them, and return the exit status."""
         now, scheduled = datetime.now(UTC), self.options.verb == "run"
-        self._forget_if_elsewhere()
+        moved = follow(self.settings, self.memory)
         if scheduled:
             begin(self.memory, now, self.settings.every_minutes)
         status = FAILED
@@ -125,7 +126,8 @@ class Work:
                 outcomes += [one for one in remembered if not one.ok]
                 outcomes += self._deliver()
                 outcomes += [one for one in run([("archive", [self._prune])]) if not one.ok]
-            report(outcomes, self.options, self.outbox is not None)
+            told = [Outcome("store", notes=moved)] if moved else []
+            report([*told, *outcomes], self.options, self.outbox is not None)
             status = _exit_status(outcomes)
         finally:
             if scheduled:
@@ -137,19 +139,6 @@ class Work:
             f"{self.settings.home}: found less than {RESERVE:,} bytes free on the disk, expected room for new rows.\n"
             "  Free disk space. The rows stay in the files, and what waits is delivered meanwhile."
         )
-
-    def _forget_if_elsewhere(self) -> None:
-        """Read every file from its start when the rows are to go to another store than before, or theirs is gone."""
-        to, before = destination(self.settings), self.memory.note("destination") or "embedded"
-        gone = self.settings.store == "embedded" and not store_path(self.settings).exists()
-        if to != before and self.memory.files:
-            log.warning("rows go to another store now (%s, before: %s): every file is read from its start", to, before)
-        if to != before or gone:
-            self.memory.forget()
-        if to != before:
-            self.memory.keep_notes(destination=to)
-            if self.outbox is not None:
-                self.outbox.queue.forget_server()
 
     def _deliver(self) -> list[Outcome]:
         """Let the outbox send what waits; return what became of that, if there was anything to do."""

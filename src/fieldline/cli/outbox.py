@@ -132,7 +132,10 @@ def _send(options: argparse.Namespace, settings: Settings) -> int:
         assert outcome is not None
     for note in outcome.notes:
         print(f"note: {hints.whole(note, options)}")
-    print(", ".join(f"{count:,} rows {name}" for name, count in outcome.deliveries.items()) or outcome.message)
+    print(
+        ", ".join(f"{count:,} rows {name.replace('_', ' ')}" for name, count in outcome.deliveries.items())
+        or outcome.message
+    )
     if not outcome.ok:
         print(hints.whole(outcome.message, options), file=sys.stderr)
         return FAILED

@@ -107,6 +107,8 @@ def _sent(outcome: Outcome) -> str:
     """What the outbox did; its numbers count the rows of the measurement `runs`, too."""
     done = outcome.deliveries
     words = f"{done.get('delivered', 0):,} rows delivered (those of `runs` among them)"
+    if done.get("judged_again"):
+        words += f" and the flags of {done['judged_again']:,} judged again"
     refused = f", {done['refused']:,} refused" if done.get("refused") else ""
     waits = f"{done['waiting']:,} wait" if done.get("waiting") else "none waits"
     return f"{words}{refused}, {waits}"
@@ -116,7 +118,7 @@ def in_words(outcome: Outcome) -> str:
     """An outcome as a line of the log: what is not nothing."""
     counts = [f"{name.replace('_', ' ')} {outcome.total(name):,}" for name in COUNTS if outcome.total(name)]
     flags = [f"{FLAG_NAMES[flag]} {count:,}" for flag, count in sorted(outcome.flags.items())]
-    sent = [f"{name} {count:,}" for name, count in outcome.deliveries.items()]
+    sent = [f"{name.replace('_', ' ')} {count:,}" for name, count in outcome.deliveries.items()]
     parts = [", ".join([*counts, *sent]) or "nothing new", f"flags: {', '.join(flags)}" if flags else ""]
     words = "ok" if outcome.ok else f"failed: {outcome.message}"
     return "; ".join(part for part in (words, *parts, f"{outcome.seconds:.2f} s") if part)

@@ -206,6 +206,20 @@ class Queue:
         query = "SELECT id FROM outbox WHERE reason = '' AND bucket = ? AND measurement = ? ORDER BY id"
         return self._all(query, (bucket, measurement))
 
+    def rows_of(self, bucket: str, measurement: str) -> int:
+        """How many rows of a measurement wait."""
+        query = "SELECT ifnull(sum(rows), 0) FROM outbox WHERE reason = '' AND bucket = ? AND measurement = ?"
+        with self.ledger.reading() as db:
+            (rows,) = db.execute(query, (bucket, measurement)).fetchone()
+        return int(rows)
+
+    def all_wait_since(self, number: int) -> bool:
+        """Whether every parcel that was given a larger number still waits: none was delivered, refused or dropped."""
+        with self.ledger.reading() as db:
+            query = "SELECT count(*) FROM outbox WHERE reason = '' AND id > ?"
+            (count,) = db.execute(query, (number,)).fetchone()
+        return bool(count == self.last_number() - number)
+
     def numbers(self, dead: bool) -> list[int]:
         """The numbers of all that waits, or of all that was refused."""
         query = "SELECT id FROM outbox WHERE (reason <> '') = ? ORDER BY id"
