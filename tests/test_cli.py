@@ -386,6 +386,27 @@ class TestQuality:
         assert (second["AirTC_Avg"], second["AirTC_Avg_qc"], second["AirTC_Avg_qcbits"]) == (57.5, 1, 0)
         assert first["RECORD"] == 1
 
+    def test_recheck_after_a_load_changes_nothing_even_where_columns_have_no_check(self, site, capsys):
+        (site / "drivers" / "roof.py").write_text(
+            "from fieldline import Column, DataTable, spike\n\n\n"
+            "class Met(DataTable):\n    'Every minute.'\n\n"
+            "    station, table, bucket, measurement = 'tower', 'Met', 'roof', 'met'\n"
+            "    timezone, interval = '-05:00', 60\n"
+            "    columns = {'AirTC_Avg': Column('Inside', 'mV'), 'RH': Column('RH', '%', (spike(1, 2),))}\n",
+            encoding="utf-8",
+        )
+        config = site / "config" / "site.yaml"
+        config.write_text(
+            config.read_text(encoding="utf-8").replace("tower,", "tower, driver: roof,"), encoding="utf-8"
+        )
+        (site / "data" / "state.db").unlink()
+        fieldline(capsys, site, "run")
+        before = fieldline(capsys, site, "read", "roof", "met")
+        assert "RH_qc" in before[1]
+        code, out, _ = fieldline(capsys, site, "recheck", "roof")
+        assert (code, out.splitlines()[1].split()) == (0, ["roof.met", "2", "1", "0"])
+        assert fieldline(capsys, site, "read", "roof", "met") == before
+
     def test_a_key_for_a_bucket_that_is_not_there_is_told(self, site, capsys):
         code, _, err = fieldline(capsys, site, "keys", "add", "grafana", "--read", "feild", "--read", "field")
         assert code == 0

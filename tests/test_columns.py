@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from fieldline.quality.variables import is_measured
+from fieldline.readers.header import parse
 from fieldline.sinks.embedded import Embedded
 from fieldline.sources import columns
 from fieldline.tables import Layout
@@ -71,7 +72,7 @@ def test_a_column_that_is_taken_for_text_is_told_once_with_what_came(tmp_path):
     site = Site(tmp_path / "tower")
     site.put(HEAD + NUMBERS)
     site.run()
-    assert "Met: Note is kept as text, since 'c' came first" in site.out
+    assert "Met: column Note is kept as text, since 'c' came first" in site.out
     site.append(b'"2026-06-25 10:05:00",5,62.5,"f"\r\n')
     site.run()
     assert "kept as text" not in site.out
@@ -134,5 +135,7 @@ def test_one_column_more_is_told_without_a_question():
 
 
 def test_a_guess_names_no_value_where_none_came():
-    rows = pd.DataFrame({"X": np.array([None, None], dtype=object)})
-    assert "since" not in next(columns.guessed(layout(), {}, {"X": "text"}, rows))
+    rows = pd.DataFrame({name: np.array([None, None], dtype=object) for name in ("X", "X_TMx")})
+    top = parse(head(["TIMESTAMP", "X", "X_TMx"], [""] * 3, ["", "Smp", "TMx"]).splitlines(keepends=True), "file")
+    (said,) = columns.guessed(layout(), {}, {"X": "text", "X_TMx": "text"}, top, rows)
+    assert said.startswith("Par: column X is kept as text; ")

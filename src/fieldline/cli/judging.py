@@ -60,7 +60,7 @@ def judge_measurement(
                 measurement,
                 tags,
                 {name: field.unit for name, field in known.items()},
-                {**unchecked, **({one.name: one.checks for one in declared.columns.values()} if declared else {})},
+                {**unchecked, **_checks(declared)},
                 declared.interval if declared else None,
             )
             changed += _changed(part, flagged, names)
@@ -70,6 +70,11 @@ def judge_measurement(
             sys.stderr.write(f"\r{bucket}.{measurement}: {until:%Y-%m-%d}  ")
         first = until
     return rows, days, changed
+
+
+def _checks(declared: type[DataTable] | None) -> dict[str, tuple[Check, ...]]:
+    """The checks that a class declares: a column without any gets no flag here either, as when its rows came."""
+    return {one.name: one.checks for one in declared.columns.values() if one.checks} if declared else {}
 
 
 def _changed(before: pd.DataFrame, after: pd.DataFrame, names: list[str]) -> int:

@@ -20,6 +20,7 @@ from ..errors import InputError
 Words = tuple[str, ...]
 LINES = 4
 TIMESTAMP, RECORD = "TIMESTAMP", "RECORD"
+TIMES = ("TMX", "TMN")  # of processing: columns that hold the time of an extreme
 _OTHERS = {
     "TOB1": "a binary table",
     "TOB2": "a binary table",

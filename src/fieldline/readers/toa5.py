@@ -26,7 +26,7 @@ import pandas as pd
 
 from ..ports import Kind
 from . import stamps
-from .header import LINES, RECORD, TIMESTAMP, Header, decode, starts_header
+from .header import LINES, RECORD, TIMES, TIMESTAMP, Header, decode, starts_header
 from .header import parse as parse_header
 
 Ints = npt.NDArray[np.int64]
@@ -287,9 +287,7 @@ def _utf8(body: bytes) -> bytes:
 def _dates(header: Header) -> dict[str, Kind]:
     """Columns that hold the time of an extreme (TMx, TMn): date-times, kept as text."""
     return {
-        n: "text"
-        for n, p in zip(header.names, header.processing, strict=True)
-        if p.upper() in ("TMX", "TMN") and n != TIMESTAMP
+        n: "text" for n, p in zip(header.names, header.processing, strict=True) if p.upper() in TIMES and n != TIMESTAMP
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..ports import Kind
-from ..readers.header import RECORD, TIMESTAMP
+from ..readers.header import RECORD, TIMES, TIMESTAMP, Header
 from ..tables import Layout
 
 if TYPE_CHECKING:  # a run that finds nothing new must not pay for pandas
@@ -49,18 +49,21 @@ def unlike(layout: Layout, kinds: Mapping[str, Kind]) -> Iterator[str]:
         )
 
 
-def guessed(layout: Layout, before: Mapping[str, Kind], after: Mapping[str, Kind], rows: pd.DataFrame) -> Iterator[str]:
+def guessed(
+    layout: Layout, before: Mapping[str, Kind], after: Mapping[str, Kind], header: Header, rows: pd.DataFrame
+) -> Iterator[str]:
     """Columns whose first values made them text, where neither class nor header nor store says what they hold.
 
     Args:
         before, after: the kinds that were known before these rows, and with them.
     """
-    new = [name for name, kind in after.items() if kind == "text" and name not in before and name in rows]
-    if new:
-        values = rows[new[0]].dropna()
+    times = {name for name, word in zip(header.names, header.processing, strict=True) if word.upper() in TIMES}
+    new = [name for name in map(str, rows) if after.get(name) == "text" and name not in before and name not in times]
+    for name in new[:_MANY]:
+        values = rows[name].dropna()
         word = f", since {str(values.iloc[0])!r} came first" if len(values) else ""
         yield (
-            f"{layout.name}: {listed(new)} is kept as text{word}; if it is measured, declare it in a class before more "
+            f"{layout.name}: column {name} is kept as text{word}; if it is measured, declare it in a class before more "
             "comes (docs/add-a-table.md)"
         )
 

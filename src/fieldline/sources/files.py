@@ -286,7 +286,7 @@ class LoggerFile:
         names = columns.of_file(header.names)
         notes = [*columns.absent(layout, names), *columns.unlike(layout, table.kinds)]
         notes += columns.changed(layout, table.names, names)
-        notes += columns.guessed(layout, table.kinds, rows.kinds, rows.frame)
+        notes += columns.guessed(layout, table.kinds, rows.kinds, header, rows.frame)
         self.notes += [note for note in notes if note not in self.notes]
 
     def _table(self, seen: FileSeen, layout: Layout) -> TableSeen:
