@@ -32,6 +32,7 @@ ARGUMENTS = (
 )
 PATIENCE = 30_000  # [ms] for what takes a fraction of a second
 LOADED = ".panel[data-loaded]"
+FOLDED = ".fold:not([hidden])"  # the line in place of pictures without rows
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     '"><script>alert(1)</script>',
@@ -628,7 +629,9 @@ def test_the_clock_is_the_stations_or_utc_and_never_the_browsers(look):
     today = pd.Timestamp.now("UTC")
     month, name = (3, "Mar") if today.month > 6 else (10, "Oct")
     day = f"{today.year}-{month:02}-25"
-    page = look(f"#from={day}T10:00:00.000Z&to={day}T16:00:00.000Z", wait=".panel .note p").page
+    page = look(f"#from={day}T10:00:00.000Z&to={day}T16:00:00.000Z", wait=FOLDED).page
+    page.locator(FOLDED).first.get_by_text("Show", exact=True).click()
+    page.wait_for_selector(".panel .note p")
     words = page.locator(".custom summary")
     assert words.inner_text() == f"25 {name} 05:00 – 11:00"
     page.locator('[data-zone="utc"]').click()
@@ -646,7 +649,7 @@ def test_the_clock_is_the_stations_or_utc_and_never_the_browsers(look):
     ],
 )
 def test_a_range_of_another_year_has_its_year(look, start, end, words):
-    page = look(f"#zone=utc&from={start}:00.000Z&to={end}:00.000Z", wait=".panel .note p").page
+    page = look(f"#zone=utc&from={start}:00.000Z&to={end}:00.000Z", wait=FOLDED).page
     assert page.locator(".custom summary").inner_text() == words
 
 
@@ -960,7 +963,9 @@ def test_an_archive_is_led_to_by_one_button(look, bench, tmp_path):
     seen = look("#from=2028-06-02T00:00:00.000Z&to=2028-06-03T00:00:00.000Z", url=bench.url)
     page = seen.page
     page.wait_for_selector(".bygone:not([hidden])")
-    assert page.locator(".note p:visible").count() > 1
+    assert page.locator(".panel:visible:not([data-kind=missing])").count() == 0
+    page.locator(FOLDED).first.get_by_text("Show", exact=True).click()
+    page.wait_for_selector(".panel[data-loaded] .note p")
     assert page.locator("button:visible", has_text="Go there").count() == 1
     words = page.locator(".panel").first.locator("p.unseen").inner_text()
     assert words.endswith(": no rows in this range.")
@@ -971,6 +976,115 @@ def test_an_archive_is_led_to_by_one_button(look, bench, tmp_path):
     ]
     page.locator("button:visible", has_text="Go there").click()
     page.wait_for_selector('.panel[data-kind="lines"] .body:not([hidden])')
+    seen.close(tmp_path)
+
+
+# ---- tables of other times and places
+
+
+ARCHIVE = {"west": ("quick", "2021-04-09T14:00Z", "1min"), "east": ("quick", "2015-07-13T12:00Z", "1min"),
+           "hill": ("days", "2018-04-26T00:00Z", "1D")}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """A server of three stations, none of which has rows of the last years; two write the same fields."""
+    with serving(tmp_path_factory.mktemp("archive") / "home", keys=False, bucket="b", tables=[]) as server:
+        for station, (measurement, end, apart) in ARCHIVE.items():
+            times = pd.date_range(end=end, periods=200, freq=apart).as_unit("ns")
+            frame = pd.DataFrame({"station": station, "AirTemp": np.arange(200.0), "RH": 50.0}, index=times)
+            server.store.write("b", measurement, frame, ("station",), {"AirTemp": "degC", "RH": "%"})
+        yield server
+
+
+def card_of(page, station):
+    return page.locator(f'[data-table="b/{ARCHIVE[station][0]}/{station}"]')
+
+
+def cards(page):
+    names = page.locator(".card[data-table]").evaluate_all("(all) => all.map((one) => one.dataset.table.split('/')[2])")
+    return sorted(names)
+
+
+def seen_to(page):
+    """Where the range that is shown ends, to the minute."""
+    end = module(page, "state.js", "m.view.end")
+    return pd.Timestamp(end, unit="ms", tz="UTC").floor("min")
+
+
+def series_shown(page):
+    names = "(all) => all.map((one) => one.dataset.series.split('/')[2])"
+    return set(page.locator(".panel:visible li[data-series]").evaluate_all(names))
+
+
+def test_a_store_of_old_rows_opens_at_the_newest_and_folds_what_has_none(look, archive, tmp_path):
+    seen = look(url=archive.url)
+    page = seen.page
+    assert seen_to(page) == pd.Timestamp(ARCHIVE["west"][1])
+    assert page.locator(".bygone").inner_text().startswith("No row is of the last day.")
+    assert page.locator(".note:visible").count() == 0
+    assert page.locator(".panel:visible .u-over").count() >= 2
+    line = page.locator(FOLDED).first
+    assert re.match(r"\d+ pictures? ha(s|ve) no rows in this range; the newest is of 26 Apr 2018", line.inner_text())
+    before = page.locator(".panel:visible").count()
+    line.get_by_text("Show", exact=True).click()
+    assert page.locator(".panel:visible").count() > before
+    line.get_by_text("Fold", exact=True).click()
+    assert page.locator(".panel:visible").count() == before
+    line.get_by_text("Go to it").click()
+    until(page, "location.hash.includes('to=2018-04-26T')")
+    page.go_back()
+    until(page, "!location.hash.includes('to=')")
+    assert seen_to(page) == pd.Timestamp(ARCHIVE["west"][1]), "a step back leads to the newest rows again"
+    page.locator(".bygone button").click()
+    until(page, "location.hash.includes('last=1d')")
+    assert page.locator('[data-range="1d"]').get_attribute("aria-pressed") == "true"
+    assert page.locator(".panel:visible:not([data-kind=missing])").count() == 0
+    seen.close(tmp_path)
+
+
+def test_rows_that_come_to_an_old_store_lead_back_to_now(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        put(server.store, "b", "m", "s", {"Temp_2m": 1.0}, pd.Timestamp("2020-01-01T00:00Z"))
+        seen = look(url=server.url)
+        seen.page.wait_for_selector('.live[data-how="live"]')
+        assert seen_to(seen.page).year == 2020
+        put(server.store, "b", "m", "s", {"Temp_2m": 2.5}, pd.Timestamp.now("UTC").floor("s"))
+        value = "document.querySelector('.panel li[data-series=\"b/m/s/Temp_2m\"] .value')?.innerText"
+        until(seen.page, f"{value}?.startsWith('2.5')")
+        assert seen.page.locator(".bygone").is_hidden()
+        seen.close(tmp_path)
+
+
+@pytest.mark.parametrize("station", ["east", "hill"])
+def test_a_filter_for_a_station_shows_that_station_and_its_newest_rows(look, archive, tmp_path, station):
+    seen = look(f"#find={station}", url=archive.url)
+    page = seen.page
+    assert cards(page) == [station]
+    assert seen_to(page) == pd.Timestamp(ARCHIVE[station][1])
+    assert series_shown(page) == {station}
+    page.locator("input.find").fill("")
+    assert cards(page) == sorted(ARCHIVE)
+    until(page, "document.querySelectorAll('.panel:not([hidden]) li[data-series^=\"b/quick/west/\"]').length > 0")
+    assert {"west", "east"} <= series_shown(page)
+    assert seen_to(page) == pd.Timestamp(ARCHIVE["west"][1])
+    seen.close(tmp_path)
+
+
+@pytest.mark.parametrize("hash_", ["", "#last=3h"])
+def test_a_press_on_a_card_shows_its_table_where_it_has_rows(look, archive, tmp_path, hash_):
+    seen = look(hash_, url=archive.url, wait=".card[data-table]")
+    page = seen.page
+    card_of(page, "east").locator("button").focus()
+    page.keyboard.press("Enter")
+    until(page, "document.querySelectorAll('.panel:not([hidden])[data-loaded] .u-over').length > 0")
+    assert (cards(page), series_shown(page)) == (["east"], {"east"})
+    assert seen_to(page) == pd.Timestamp(ARCHIVE["east"][1])
+    assert page.locator("input.find").input_value() == "table:b/quick/east"
+    assert card_of(page, "east").locator("button").get_attribute("aria-pressed") == "true"
+    assert page.evaluate("document.activeElement.closest('.card')?.dataset.table") == "b/quick/east"
+    card_of(page, "east").click()
+    assert cards(page) == sorted(ARCHIVE)
     seen.close(tmp_path)
 
 

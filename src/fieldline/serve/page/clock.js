@@ -104,6 +104,13 @@ export function labels(times, step) {
   });
 }
 
+/** "0.1 s", "90 s", "30 min", "1 h", "1 d": how far apart things are [ms], in the largest unit that is whole. */
+export function apart(length) {
+  if (length < SECOND) return `${Number((length / SECOND).toPrecision(3))} s`;
+  const [size, name] = [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [SECOND, "s"]].find(([one]) => length % one === 0) ?? [];
+  return name ? `${length / size} ${name}` : span(length, true);
+}
+
 /** "5 s", "3 min", "2 h", "4 d", "1.5 y": how long something lasts [ms]; with one decimal where `exact` and it is not whole. */
 export function span(length, exact = false) {
   if (Math.abs(length) > 400 * DAY) return `${(length / YEAR).toFixed(1)} y`;

@@ -4,7 +4,8 @@ import { ask } from "./api.js";
 import { state } from "./state.js";
 import { bad } from "./words.js";
 
-const RADIANS = Math.PI / 180;
+const RADIANS = Math.PI / 180, DAY = 86_400_000;
+const FEW = 14; // rows that are shown of a table with hardly any in the range
 const intervals = new Map();
 const fields = new Map();
 let laidOut = new Set();
@@ -61,6 +62,9 @@ export const fieldOf = (series) => fields.get(keyOf(series)) ?? {};
 
 /** The usual time between two rows of a series [ms]; 0: not known. */
 export const intervalOf = (series) => intervals.get(tableOf(series)) ?? 0;
+
+/** The range up to the newest row of a table [ms]: a day, or more where a day has only few rows. */
+export const upTo = (newest, step = 0, length = DAY) => ({ from: newest - Math.max(length, FEW * step), to: newest + 1000 });
 
 /** What a request says when bad values are to be left out. */
 export const onlyGood = () => (state.flags === "hide" ? 1 : null);

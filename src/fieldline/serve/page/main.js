@@ -1,22 +1,24 @@
 /** Opening the page: the layout first, then status and pictures; then whatever is new. */
 
 import { ask } from "./api.js";
-import { momentOf, stationZone } from "./clock.js";
-import { expect, isKnown, know, learn } from "./data.js";
+import { momentOf, span, stationZone } from "./clock.js";
+import { expect, isKnown, know, learn, upTo } from "./data.js";
 import { el, put } from "./dom.js";
+import { tablesLeft, wordsOf } from "./filter.js";
 import { layout, status as firstStatus } from "./first.js";
 import { hear } from "./hub.js";
 import { listen } from "./live.js";
 import { dress } from "./look.js";
 import * as sections from "./sections.js";
-import { follow, look, now, serverTime, state, view } from "./state.js";
+import { follow, leadBy, look, now, serverTime, state, view } from "./state.js";
 import * as status from "./status.js";
 import * as toolbar from "./toolbar.js";
 
 const main = document.getElementById("main");
 const strip = document.getElementById("status");
 const RELAYOUT = 300_000; // [ms] after which new fields of known tables are looked for
-let shape = "", laidOut = 0;
+const DAY = 86_400_000;
+let shape = "", laidOut = 0, shown = null, known = null; // the layout and the newest status
 
 async function open() {
   dress();
@@ -36,11 +38,13 @@ function begin(found, answer) {
   stationZone(found.zone);
   know(found);
   // before the first question: how far apart rows are where the layout does not know it, and what time it is
-  if (answer) { serverTime(answer.now); learn(answer); }
-  shape = JSON.stringify(found);
+  if (answer) hold(answer);
+  [shown, shape] = [found, JSON.stringify(found)];
   laidOut = now();
   document.title = status.title(found);
   put(document.getElementById("stations"), status.stations(found));
+  leadBy(lead);
+  ledTo = JSON.stringify(lead());
   follow();
   toolbar.build(document.getElementById("toolbar"));
   if (found.groups.length) sections.build(main, found);
@@ -53,15 +57,14 @@ function begin(found, answer) {
 let lastCame = 0, asking = false, again = false, missed = false;
 
 /** The status, and the layout when there are other tables than before. */
-async function news(known = null) {
+async function news(given = null) {
   if (asking) { again = true; return; } // the answer on its way may be older than what came just now
   asking = true;
   try {
-    const answer = known ?? await ask("/api/status");
-    serverTime(answer.now);
-    learn(answer);
-    status.show(strip, answer);
-    bygone(status.newestOf(answer));
+    const answer = given ?? await ask("/api/status");
+    hold(answer);
+    tell();
+    steer();
     if (now() - laidOut > RELAYOUT || answer.tables.some((table) => !isKnown(table))) {
       await relayout();
       answer.tables.forEach(expect);
@@ -72,20 +75,57 @@ async function news(known = null) {
   if (again) { again = false; await news(); }
 }
 
-/** A word, when all rows are older than the range: an archive is not a station that is silent. */
-function bygone(newest) {
-  const node = document.getElementById("bygone"), away = newest !== null && newest < view.start;
-  node.hidden = !away;
-  if (!away) return;
-  put(node, el("span", { text: `All rows are older than this range; the newest one is of ${momentOf(newest)}.` }),
-    el("button", { type: "button", text: "Go there", onclick: () => look({ from: newest - (view.end - view.start), to: newest + 1000 }) }));
+/** Keep the newest status. */
+function hold(answer) {
+  known = answer;
+  serverTime(answer.now);
+  learn(answer);
+  sections.tell(answer);
+}
+
+/** The tables that the filter leaves. */
+const left = () => shown && tablesLeft(shown, wordsOf(state.find));
+
+/** Say how the tables are that the filter leaves. */
+function tell() {
+  if (!known) return;
+  status.show(strip, known, left());
+  bygone();
+}
+
+/** Where to open: up to the newest row, when none is of the last day; null: at the last day. */
+function lead() {
+  const newest = known && status.newestOf(known, left());
+  return newest && newest.newest < now() - DAY ? upTo(newest.newest, 1000 * (newest.interval_s ?? 0)) : null;
+}
+
+let ledTo = "";
+
+/** Go where other rows or another filter lead, unless somebody chose a range. */
+function steer() {
+  const to = JSON.stringify(lead());
+  if (to !== ledTo && state.last !== null && !state.chosen) follow();
+  ledTo = to;
+}
+
+/** A word, when all rows are older than the range or than the last day: an archive is not a station that is silent. */
+function bygone() {
+  const node = document.getElementById("bygone"), newest = known && status.newestOf(known, left());
+  const led = state.last !== null && !view.live;
+  node.hidden = !newest || !(led || newest.newest < view.start);
+  node.dataset.how = led ? "led" : "older";
+  if (node.hidden) return;
+  const moment = momentOf(newest.newest), button = (text, onclick) => el("button", { type: "button", text, onclick });
+  if (led) put(node, el("span", { text: `No row is of the last day. This range ends with the newest one, of ${moment}, ${span(now() - newest.newest)} ago.` }), button("Go to now", () => look({ last: "1d" })));
+  else put(node, el("span", { text: `All rows are older than this range; the newest one is of ${moment}.` }),
+    button("Go there", () => look(upTo(newest.newest, 1000 * (newest.interval_s ?? 0), view.end - view.start))));
 }
 
 async function relayout() {
   laidOut = now();
   const fresh = await ask("/api/layout");
   if (JSON.stringify(fresh) === shape) return;
-  shape = JSON.stringify(fresh);
+  [shown, shape] = [fresh, JSON.stringify(fresh)];
   know(fresh);
   sections.build(main, fresh);
 }
@@ -106,8 +146,11 @@ function liveWord(word) {
 }
 
 document.addEventListener("visibilitychange", () => { if (missed && !document.hidden) came(null); });
-hear("state", (what) => { if ("zone" in what) news(); });
-hear("view", () => { if (!document.getElementById("bygone").hidden) news(); });
+hear("state", (what) => {
+  if ("find" in what) steer();
+  if ("find" in what || "zone" in what) tell();
+});
+hear("view", bygone);
 for (const link of document.querySelectorAll("a.skip")) {
   link.addEventListener("click", (event) => { event.preventDefault(); document.getElementById(link.dataset.skip).focus(); });
 }

@@ -1,7 +1,7 @@
 /** The frame of one picture: its title, what can be done with it, and words when there is nothing to see. */
 
 import { addressOf } from "./api.js";
-import { byTable, fieldOf, keyOf, pairOf } from "./data.js";
+import { byTable, fieldOf, intervalOf, keyOf, pairOf, upTo } from "./data.js";
 import { el, put } from "./dom.js";
 import { look, state, toggle, view } from "./state.js";
 import { momentOf, span } from "./clock.js";
@@ -12,8 +12,10 @@ import * as pictures from "./pictures/all.js";
 
 /** A panel: it loads when it is seen, and again when what it shows has changed. */
 export class Panel {
-  constructor(panel) {
+  /** @param {(empty: boolean) => void} heard hears, after each answer, whether there was nothing in the range */
+  constructor(panel, heard) {
     this.panel = panel;
+    this.heard = heard;
     this.seen = false; // near the screen
     this.stale = true; // asked for nothing yet, or for another range
     this.id = `panel-${panel.id}`.replace(/[^\w-]/g, "_");
@@ -131,16 +133,16 @@ export class Panel {
     this.note.hidden = !summary.empty;
     if (summary.empty) put(this.note, ...this.emptyWords(summary.newest));
     put(this.numbers, summary.numbers && !summary.empty ? tableOf(summary.numbers) : null);
+    this.heard(summary.empty);
   }
 
   emptyWords(newest) {
     const range = `No rows from ${momentOf(view.start)} to ${momentOf(view.end)}.`;
     if (newest === null || newest === undefined) return [el("p", { text: `${range} None came yet.` })];
-    const half = (view.end - view.start) / 2;
     const away = now() - newest;
     return [
       el("p", { text: `${range} The newest one is of ${momentOf(newest)}${away > 0 ? `, ${span(away)} ago` : ""}.` }),
-      el("button.there", { type: "button", text: "Go there", onclick: () => look({ from: newest - 2 * half, to: newest + 1000 }) }),
+      el("button.there", { type: "button", text: "Go there", onclick: () => look(upTo(newest, intervalOf(this.panel.series[0]), view.end - view.start)) }),
     ];
   }
 

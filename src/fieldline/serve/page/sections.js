@@ -1,16 +1,26 @@
 /** One section a group: folded or open, filtered, and its pictures loaded when they come near the screen. */
 
-import { chosenIn } from "./data.js";
+import { momentOf } from "./clock.js";
+import { chosenIn, load, tableOf, upTo } from "./data.js";
 import { el, put } from "./dom.js";
+import { kept, wordsOf } from "./filter.js";
 import { hear } from "./hub.js";
-import { change, state, toggle } from "./state.js";
+import { change, look, now, state, toggle, view } from "./state.js";
 import { Panel } from "./panel.js";
 import { count } from "./words.js";
 
 const FIRST = 48; // pictures of a group that stand on the page; a network of a thousand stations has more, each at a press
 
+const DAY = 86_400_000, MINUTE = 60_000;
 const panels = new Map();
 let groups = [];
+let ends = new Map(); // the first and the newest row of each table
+
+/** Keep which rows there are, as an answer of /api/status has it: what none can have is not asked for. */
+export function tell({ tables }) {
+  ends = new Map(tables.map((one) => [tableOf(one), one]));
+  arrange();
+}
 
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) panels.get(target.dataset.panel)?.show(isIntersecting);
@@ -41,13 +51,15 @@ function section(group) {
   }, el("span.arrow", { "aria-hidden": "true" }), el("span", { text: group.title }));
   const more = el("button.more", { type: "button", onclick: () => change({ hidden: new Set([...state.hidden].filter((name) => !group.panels.some((p) => p.id === name))) }) });
   const further = el("button.further", { type: "button", onclick: () => { mine.most += FIRST; arrange(); } });
-  const root = el("section", { id, tabindex: "-1", "aria-label": group.title }, el("h2", {}, button, more), grid, further);
+  const fold = el("p.fold");
+  const root = el("section", { id, tabindex: "-1", "aria-label": group.title }, el("h2", {}, button, more), grid, further, fold);
   const link = el("a", { href: `#${id}`, text: group.title, onclick: (event) => { event.preventDefault(); goTo(group.id, root); } });
-  const mine = { group, inside, root, grid, button, more, further, link, most: FIRST };
+  const mine = { group, inside, root, grid, button, more, further, fold, link, most: FIRST, all: false };
   return mine;
 }
 
-const itemOf = (panel, group) => ({ panel, text: textOf(panel, group), made: null });
+/** blank: asked for, and there was nothing in the range; since: when it was asked for last [ms]. */
+const itemOf = (panel, group) => ({ panel, group, series: panel.series, made: null, blank: false, since: 0 });
 
 /** Add the pairs that somebody chose, and take away those that nobody wants any more. */
 function adopt() {
@@ -55,9 +67,7 @@ function adopt() {
     const wanted = chosenIn(group), there = new Set(inside.map(({ panel }) => panel.id));
     for (const item of inside.filter(({ panel }) => panel.description === "chosen" && !state.pairs.has(panel.id))) {
       inside.splice(inside.indexOf(item), 1);
-      panels.delete(item.panel.id);
-      item.made?.close();
-      item.made?.root.remove();
+      drop(item);
     }
     const more = wanted.filter(({ id }) => !there.has(id)).map((panel) => itemOf(panel, group));
     inside.push(...more);
@@ -66,10 +76,18 @@ function adopt() {
   }
 }
 
-/** The picture of an item, in its place among those that are there. */
+function drop(item) {
+  panels.delete(item.panel.id);
+  item.made?.close();
+  item.made?.root.remove();
+  item.made = null;
+}
+
+/** The picture of an item, in its place among those that are there; another one when it has other series. */
 function made(item, inside, grid) {
-  if (item.made) return item.made;
-  item.made = new Panel(item.panel);
+  if (item.made && item.made.panel.series.length === item.series.length && item.made.panel.series.every((one, i) => one === item.series[i])) return item.made;
+  if (item.made) drop(item);
+  item.made = new Panel({ ...item.panel, series: item.series }, (blank) => { if (item.blank !== blank) { item.blank = blank; arrange(); } });
   panels.set(item.panel.id, item.made);
   const after = inside.slice(inside.indexOf(item) + 1).find((one) => one.made);
   grid.insertBefore(item.made.root, after?.made.root ?? null);
@@ -86,7 +104,7 @@ function goTo(name, root) {
 
 /** Show and hide by the state. */
 function arrange() {
-  const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = wordsOf(state.find);
   let any = false;
   for (const one of groups) any = arrangeGroup(one, words) || any;
   const nothing = document.getElementById("nothing");
@@ -94,38 +112,84 @@ function arrange() {
 }
 
 /** As `arrange`, one group. @returns {boolean} whether it has a picture to show */
-function arrangeGroup({ group, inside, root, grid, button, more, further, link, most }, words) {
+function arrangeGroup(mine, words) {
+  const { group, inside, root, grid, button, more, further, link, most } = mine;
   const closed = state.closed.has(group.id) && !words.length;
   let left = 0, hidden = 0;
+  const folded = [];
   for (const item of inside) {
-    const { panel, text } = item, away = state.hidden.has(panel.id), shown = !away && words.every((word) => text.includes(word));
-    const there = shown && left < most;
-    if (there) {
+    const away = state.hidden.has(item.panel.id), series = kept(item.panel, group, words), meant = !away && series.length > 0;
+    if (meant && series.length !== item.series.length) item.blank = false;
+    if (meant) item.series = series;
+    const empty = meant && (item.blank || isEmpty(item));
+    if (empty) folded.push(item);
+    const shown = meant && (mine.all || !empty);
+    if (shown && left < most) {
       const one = made(item, inside, grid).root;
       one.hidden = false;
-      one.classList.toggle("large", state.large.has(panel.id));
+      one.classList.toggle("large", state.large.has(item.panel.id));
     } else if (item.made) item.made.root.hidden = true;
     left += Number(shown);
     hidden += Number(away);
   }
-  grid.hidden = closed;
-  root.hidden = link.hidden = left === 0 && (words.length > 0 || hidden === 0);
+  grid.hidden = closed || left === 0;
+  root.hidden = link.hidden = left + folded.length === 0 && (words.length > 0 || hidden === 0);
   button.setAttribute("aria-expanded", String(!closed));
   more.hidden = hidden === 0;
   more.textContent = `${count(hidden, "picture")} hidden: show`;
   further.hidden = closed || left <= most;
   further.textContent = `Show ${Math.min(left - most, FIRST)} more of ${count(left - most, "picture")}`;
-  return left > 0;
+  tellFolded(mine, folded, closed);
+  return left + folded.length > 0;
 }
 
-/** What the filter looks at. */
-const textOf = (panel, group) => [panel.title, group.title, ...panel.series.flatMap(({ label, field, station }) => [label, field, station])].join(" ").toLowerCase();
+/** One line for all pictures without rows, and the way to their newest. */
+function tellFolded(mine, folded, closed) {
+  mine.fold.hidden = closed || !folded.length;
+  if (mine.fold.hidden) return;
+  const tables = folded.flatMap(({ series }) => series.map((one) => ends.get(tableOf(one)))).filter((one) => one && one.newest !== null);
+  const newest = tables.reduce((best, one) => (best && best.newest >= one.newest ? best : one), null);
+  const old = newest && newest.newest < view.start;
+  const said = JSON.stringify([folded.length, mine.all, old && momentOf(newest.newest)]);
+  if (mine.said === said) return; // a button keeps its focus
+  mine.said = said;
+  const button = (text, onclick) => el("button", { type: "button", text, onclick });
+  put(mine.fold, el("span", { text: `${count(folded.length, "picture")} ${folded.length === 1 ? "has" : "have"} no rows in this range${old ? `; the newest is of ${momentOf(newest.newest)}` : ""}` }),
+    old ? button("Go to it", () => look(upTo(newest.newest, 1000 * (newest.interval_s ?? 0), view.end - view.start))) : null,
+    button(mine.all ? "Fold" : "Show", () => { mine.all = !mine.all; arrange(); }));
+}
+
+/** Whether none of its tables has a row in the range, as far as the server told. */
+function isEmpty({ panel, series }) {
+  if (panel.kind === "missing") return false;
+  const start = panel.kind === "fingerprint" ? Math.min(view.start, view.end - 14 * DAY) : view.start;
+  return series.every((one) => {
+    const { newest, oldest } = ends.get(tableOf(one)) ?? {};
+    return newest === null || newest < start || oldest > view.end;
+  });
+}
+
+/** Whether a picture that was empty has values by now; asked now and then, without a place on the page. */
+async function lookAgain(item) {
+  if (now() - item.since < MINUTE) return;
+  item.since = now();
+  const { columns } = await load(item.series, view, 50).catch(() => ({ columns: new Map() }));
+  if ([...columns.values()].some(({ mean }) => mean.some((value) => value !== null && value !== undefined))) { item.blank = false; arrange(); }
+}
 
 /** The name by which the server tells of changes. */
 const changing = ({ bucket, measurement }) => `${bucket}/${measurement}`;
 
 /** Load again what shows one of these tables ("bucket/measurement"; null: all), and move the others along. */
 function refresh(changed = null, quietly = false) {
+  for (const { inside } of groups) {
+    for (const item of inside) {
+      const touched = changed === null || item.series.some((one) => changed.has(changing(one)));
+      if (!quietly) item.blank = false;
+      else if (touched && item.blank && !state.closed.has(item.group.id)) lookAgain(item);
+    }
+  }
+  arrange();
   for (const panel of panels.values()) {
     panel.picture?.rescale?.();
     if (changed === null || panel.panel.series.some((one) => changed.has(changing(one)))) panel.refresh(quietly);

@@ -15,7 +15,7 @@ const SETS = ["closed", "hidden", "off", "large", "pairs"];
 const CHOICES = { zone: ["station", "utc"], theme: ["auto", "light", "dark"], flags: ["mark", "hide", "none"] };
 
 /**
- * last: the name of a range that ends now, or null when `from` and `to` [ms] are given.
+ * last: the name of a range that ends now, or null when `from` and `to` [ms] are given; chosen: whether somebody said so.
  * closed: groups that are folded; hidden: panels taken away; large: panels over the whole width; off: series not drawn;
  * pairs: two series that somebody compares, as `pairOf` of data.js has them; find: the words of the filter.
  */
@@ -33,6 +33,11 @@ export function now() { return Date.now() + skew; }
 /** The range seen: {start, end} in ms, and whether it moves with the time. The same for all pictures, until `follow`. */
 export let view = null;
 
+let leader = () => null;
+
+/** Who says where to open when nobody chose a range: `{from, to}` [ms], or null: at the last day. */
+export function leadBy(lead) { leader = lead; }
+
 /**
  * Let the range move with the time, where it does; tell the pictures.
  * @param {Set<string>|null} changed the tables with other rows than before; null: load everything again
@@ -40,9 +45,8 @@ export let view = null;
  */
 export function follow(changed = null, quietly = false) {
   const end = now();
-  view = state.last === null
-    ? { start: state.from, end: state.to, live: false }
-    : { start: end - LENGTH.get(state.last), end, live: true };
+  const fixed = state.last === null ? state : state.chosen ? null : leader();
+  view = fixed ? { start: fixed.from, end: fixed.to, live: false } : { start: end - LENGTH.get(state.last), end, live: true };
   tell("view", view, changed, quietly);
 }
 
@@ -51,8 +55,9 @@ export function read(hash) {
   const words = new URLSearchParams(hash.replace(/^#/, ""));
   const from = Date.parse(words.get("from") ?? ""), to = Date.parse(words.get("to") ?? "");
   const fixed = to - from >= SHORTEST && to - from <= LONGEST;
-  const found = { last: fixed ? null : "1d", from, to, find: (words.get("find") ?? "").slice(0, 100) };
-  if (!fixed && LENGTH.has(words.get("last"))) found.last = words.get("last");
+  const found = { last: fixed ? null : "1d", from, to, find: (words.get("find") ?? "").slice(0, 300) };
+  found.chosen = fixed || LENGTH.has(words.get("last"));
+  if (!fixed && found.chosen) found.last = words.get("last");
   for (const [name, choices] of Object.entries(CHOICES)) {
     found[name] = choices.includes(words.get(name)) ? words.get(name) : choices[0];
   }
@@ -66,7 +71,7 @@ export function write(shown) {
   if (shown.last === null) {
     words.set("from", new Date(shown.from).toISOString());
     words.set("to", new Date(shown.to).toISOString());
-  } else if (shown.last !== "1d") words.set("last", shown.last);
+  } else if (shown.chosen) words.set("last", shown.last);
   for (const [name, choices] of Object.entries(CHOICES)) if (shown[name] !== choices[0]) words.set(name, shown[name]);
   for (const name of SETS) for (const item of shown[name]) words.append(name, item);
   if (shown.find) words.set("find", shown.find);
@@ -95,7 +100,7 @@ export function look(range) {
   const fixed = range.last === undefined;
   const middle = (range.from + range.to) / 2, half = Math.min(Math.max(range.to - range.from, SHORTEST), LONGEST) / 2;
   const next = fixed ? { last: null, from: Math.round(middle - half), to: Math.round(middle + half) } : { last: range.last };
-  state = { ...state, ...next };
+  state = { ...state, ...next, chosen: true };
   history.pushState({ depth: (history.state?.depth ?? 0) + 1 }, "", write(state));
   follow();
 }
@@ -125,7 +130,7 @@ for (const event of ["popstate", "hashchange"]) {
     if (!looksLikeState(location.hash)) return;
     const there = read(location.hash);
     if (Number.isInteger(history.state?.depth)) { // a step of ours: back to the range, and the clock and the rest stay as they are
-      state = { ...state, last: there.last, from: there.from, to: there.to };
+      state = { ...state, last: there.last, from: there.from, to: there.to, chosen: there.chosen };
       history.replaceState(history.state, "", write(state));
     } else {
       state = there;

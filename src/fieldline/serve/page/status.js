@@ -1,39 +1,32 @@
 /** The strip at the top: how each table is, in colour and in words. */
 
 import { el, put } from "./dom.js";
-import { dateOf, momentOf, span } from "./clock.js";
-import { hear } from "./hub.js";
-import { now, state as chosen } from "./state.js";
+import { apart, dateOf, momentOf, span } from "./clock.js";
+import { wordOf } from "./filter.js";
+import { tableOf, upTo } from "./data.js";
+import { change, look, now, state as chosen, view } from "./state.js";
 import { count, number } from "./words.js";
 
 const STATES = { good: "on time", late: "late", silent: "silent", ahead: "ahead of the clock", unknown: "interval not known", empty: "no rows yet" };
 const MANY = 24; // cards that can be taken in at a look; of more tables only those that want one
 const WORST = ["silent", "late", "ahead", "empty", "unknown", "good"];
-let newest = null, strip = null;
+let newest = null;
 
-/** Show an answer of /api/status. */
-export function show(node, status) {
+/** Show an answer of /api/status. @param {Set<string>|null} left the tables that the filter leaves; null: all */
+export function show(node, status, left) {
   newest = status;
-  strip = node;
-  const { tables, run } = status;
+  const { tables, run } = status, focused = document.activeElement?.closest?.(".card")?.dataset.table;
+  const some = left ? tables.filter((one) => left.has(tableOf(one))) : tables;
   if (!tables.length) put(node, el("p.notice", { text: "No table has rows yet." }));
-  else if (tables.length <= MANY) put(node, ...tables.map(card), run ? runCard(run) : null);
+  else if (tables.length <= MANY) put(node, ...some.map(card), run ? runCard(run) : null);
   else {
-    const some = chosenOf(tables);
-    put(node, sumCard(tables, some.length), run ? runCard(run) : null, ...some.slice(0, MANY).map(card));
+    const first = worstFirst(left ? some : tables.filter(({ state }) => state !== "good"));
+    put(node, sumCard(tables, first.length), run ? runCard(run) : null, ...first.slice(0, MANY).map(card));
   }
+  if (focused) [...node.querySelectorAll(".card")].find(({ dataset }) => dataset.table === focused)?.querySelector("button")?.focus();
 }
 
-/** Of many tables: those that the filter names, else those that are not on time; the worst first. */
-function chosenOf(tables) {
-  const words = chosen.find.toLowerCase().split(/\s+/).filter(Boolean);
-  const named = tables.filter(({ bucket, measurement, station }) => {
-    const text = `${bucket} ${measurement} ${station ?? ""}`.toLowerCase();
-    return words.every((word) => text.includes(word));
-  });
-  const some = words.length && named.length ? named : tables.filter(({ state }) => state !== "good");
-  return [...some].sort((a, b) => WORST.indexOf(a.state) - WORST.indexOf(b.state));
-}
+const worstFirst = (tables) => [...tables].sort((a, b) => WORST.indexOf(a.state) - WORST.indexOf(b.state));
 
 /** How many tables are how. @param {number} some how many have a reason to be shown */
 function sumCard(tables, some) {
@@ -44,12 +37,10 @@ function sumCard(tables, some) {
     el("div.soft", { text: `${some > MANY ? `the worst ${MANY} are shown; ` : ""}the filter finds a table` }));
 }
 
-hear("state", (what) => { if ("find" in what && newest && newest.tables.length > MANY) show(strip, newest); });
-
-/** When the newest row of all tables came [ms]; null: none came yet. */
-export function newestOf(status) {
-  const times = status.tables.map((table) => table.newest).filter((time) => time !== null);
-  return times.length ? Math.max(...times) : null;
+/** Of the tables that the filter leaves, the one with the newest row; null: none has any. */
+export function newestOf(status, left) {
+  const some = status.tables.filter((one) => one.newest !== null && (!left || left.has(tableOf(one))));
+  return some.reduce((best, one) => (best === null || one.newest > best.newest ? one : best), null);
 }
 
 /** The ages move on between two answers. */
@@ -60,15 +51,24 @@ export function age(node) {
 
 const ago = (time) => (now() - time < 1500 ? "just now" : `${span(now() - time)} ago`);
 
+/** One table alone, where it has rows; or all again. */
+function press(table, alone) {
+  change({ find: alone ? "" : wordOf(table) });
+  const there = table.newest === null || (table.newest >= view.start && (view.live || table.newest <= view.end));
+  if (!alone && !there) look(upTo(table.newest, 1000 * (table.interval_s ?? 0)));
+}
+
 function card(table) {
   const { measurement, station, bucket, state, battery } = table;
   const came = table.newest !== null && table.newest !== undefined;
-  return el("div.card", { role: "group", "aria-label": [measurement, station].filter(Boolean).join(" "), "data-state": state, "data-table": `${bucket}/${measurement}/${station ?? ""}` },
-    el("div.name", { title: [[bucket, measurement, station].filter(Boolean).join(" / "), table.words].filter(Boolean).join("\n") }, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: measurement }), station ? el("span.soft", { text: station }) : null),
+  const name = [measurement, station].filter(Boolean).join(" "), word = wordOf(table), alone = chosen.find === word;
+  const title = [[bucket, measurement, station].filter(Boolean).join(" / "), table.words, alone ? "Press to see all tables again" : "Press to see this table alone"].filter(Boolean).join("\n");
+  return el("div.card.table", { role: "group", "aria-label": name, "data-state": state, "data-table": tableOf(table), onclick: () => press(table, alone) },
+    el("button.name", { type: "button", title, "aria-pressed": String(alone) }, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: measurement }), station ? el("span.soft", { text: station }) : null),
     el("div.state", {}, el("span.word", { text: STATES[state] ?? state }),
       came ? el("span.age", { "data-newest": table.newest, title: momentOf(table.newest), text: ago(table.newest) }) : null),
     el("div.soft", {}, [
-      table.interval_s ? `every ${span(table.interval_s * 1000)}` : null, count(table.rows_today ?? 0, "row") + " today"].filter(Boolean).join(" · ")),
+      table.interval_s ? `every ${apart(Math.round(table.interval_s * 1e6) / 1000)}` : null, count(table.rows_today ?? 0, "row") + " today"].filter(Boolean).join(" · ")),
     battery === null || battery === undefined ? null : el("div.battery", { "data-state": table.battery_state ?? "good" }, `battery ${number(battery, 1)} V${table.battery_state && table.battery_state !== "good" ? `, ${table.battery_state}` : ""}`));
 }
 

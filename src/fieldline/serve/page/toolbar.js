@@ -23,7 +23,7 @@ export function build(node) {
   put(node, ranges, steps, own, find, flags, zone, theme, link);
 
   const fill = () => {
-    for (const one of ranges.children) one.setAttribute("aria-pressed", String(one.dataset.range === state.last));
+    for (const one of ranges.children) one.setAttribute("aria-pressed", String(view.live && one.dataset.range === state.last));
     span.textContent = rangeWords();
     own.firstChild.setAttribute("aria-label", `${span.textContent}: choose a range`);
     flags.value = state.flags;
@@ -69,7 +69,7 @@ const timeOf = (text) => fromShown(Date.parse(`${text}Z`));
 function links() {
   const list = el("div.list");
   const fill = () => put(list,
-    state.last === null ? null : button(`The last ${RANGES.find(([name]) => name === state.last)[1]}, as time goes on`, () => copy(state), { "data-link": "moving" }),
+    !view.live ? null : button(`The last ${RANGES.find(([name]) => name === state.last)[1]}, as time goes on`, () => copy({ ...state, chosen: true }), { "data-link": "moving" }),
     button("This range", () => copy({ ...state, last: null, from: Math.round(view.start), to: Math.round(view.end) }), { "data-link": "fixed" }));
   const box = el("details.menu.links", {
     ontoggle: () => {

@@ -5,7 +5,7 @@ import { el, put, eachFrame } from "../dom.js";
 import { cursor, hear } from "../hub.js";
 import { colour, faint, safe } from "../look.js";
 import { readable } from "../keys.js";
-import { momentOf, span } from "../clock.js";
+import { apart, momentOf } from "../clock.js";
 import { state, toggle, view } from "../state.js";
 import { bad, FLAGS, number, unit } from "../words.js";
 import { clipped, plot, refit, roomy, unplot } from "./frame.js";
@@ -248,7 +248,7 @@ export function summary(table, series, panel) {
   const filled = rows.filter(({ n }) => n > 0);
   const round = series.every(({ direction }) => direction);
   const sums = series.every(({ sum }) => sum);
-  const how = table.every ? `${span(table.every, true)} ${sums ? "totals" : round ? "vector means" : "means"}` : "every row";
+  const how = table.every ? `${apart(table.every)} ${sums ? "totals" : round ? "vector means" : "means"}` : "every row";
   const told = (one) => (sums ? `in all ${one.total === null ? "–" : number(one.total, one.decimals)}` : one.direction ? `mean ${number(one.mean, one.decimals)}` : `from ${number(one.low, one.decimals)} to ${number(one.high, one.decimals)}`);
   const words = filled.map((one) => `${one.label}: last ${number(one.last, one.decimals)}, ${told(one)} ${in_}`);
   const banded = table.every && !round && !sums;

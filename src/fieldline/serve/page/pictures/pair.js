@@ -5,7 +5,7 @@ import { el, put, sharpen } from "../dom.js";
 import { cursor, hear } from "../hub.js";
 import { readable } from "../keys.js";
 import { colour, faint, safe } from "../look.js";
-import { momentOf, span } from "../clock.js";
+import { apart, momentOf } from "../clock.js";
 import { state, view } from "../state.js";
 import { bad, count, decimalsOf, number, unit } from "../words.js";
 import { plot, refit, roomy, unplot } from "./frame.js";
@@ -53,7 +53,7 @@ export function make(box, panel) {
       const table = await load([one, other], range, POINTS, signal);
       pairs = pairUp(table, one, other);
       const found = fitted(pairs);
-      const how = pairs.every ? `${span(pairs.every, true)} means` : "every row";
+      const how = pairs.every ? `${apart(pairs.every)} means` : "every row";
       const words = found ? `${one.label} = ${number(found.slope, 3)} × ${other.label}${added(found.offset, decimals)}, R² = ${number(found.r2, 3)}, mean difference ${signed(found.bias, decimals)} ${in_}, n = ${count(found.n, "pair").replace(/ pairs?$/, "")}` : "";
       fit.textContent = words;
       draw();
