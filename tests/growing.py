@@ -56,8 +56,8 @@ def rows(first, last, **more):
 
 
 def settled(path):
-    """Make the file look as if nobody had written to it for a while; later calls make later files."""
-    when = time.time_ns() - 10**13 + next(_ticks) * 10**9
+    """Make the file look as if nobody had written to it for half an hour; later calls make later files."""
+    when = time.time_ns() - 1_800 * 10**9 + next(_ticks) * 10**9
     os.utime(path, ns=(when, when))
     return path
 

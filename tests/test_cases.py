@@ -3,6 +3,7 @@
 After a change that is meant: FIELDLINE_REWRITE_CASES=1 writes the expected files anew; review them like code.
 """
 
+import math
 import os
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def outcome(path):
     quarantine = Listed()
     frames, error = [], ""
     try:
-        for batch in LoggerFile(path, planner, lambda layout: {}, quarantine, Memory(None)):
+        for batch in LoggerFile(path, planner, lambda layout: {}, quarantine, Memory(None), patience=math.inf):
             frames.append(batch.frame)
             batch.done()
     except InputError as problem:

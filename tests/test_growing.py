@@ -46,6 +46,58 @@ def test_a_line_is_read_when_it_has_its_end(site):
     assert site.stored() == wanted(0, 1, 2, 3)
 
 
+def untouched(site, hours=2):
+    """Nobody has written to the file for so long."""
+    when = time.time() - hours * 3600
+    os.utime(site.path, (when, when))
+
+
+def test_a_last_line_that_nobody_ends_is_read_once_when_it_has_stood_for_an_hour(site):
+    site.put(header() + rows(0, 1)[:-2])
+    assert site.run()[1]["written"] == 1
+    assert "or when nobody has written to the file for 1 h" in site.out
+    untouched(site)
+    assert site.run()[1]["written"] == 1
+    assert "it was read as it stands" in site.out
+    assert site.stored() == wanted(0, 1)
+    assert site.run()[1]["read"] == 0
+    assert site.out.startswith("nothing new") and "note" not in site.out
+
+
+def test_a_file_of_one_line_without_an_end_is_read(site):
+    site.put(header() + row(0)[:-2])
+    untouched(site)
+    assert (site.run()[0], site.stored()) == (0, wanted(0))
+
+
+def test_what_was_taken_of_a_last_line_is_replaced_when_its_rest_comes(site):
+    whole = header() + rows(0, 2)
+    site.put(whole[:-4])  # a copy that broke off within the last value
+    untouched(site)
+    site.run()
+    assert site.stored().keys() == wanted(0, 1, 2).keys()
+    assert site.stored() != wanted(0, 1, 2)
+    site.put(whole + row(3))
+    code, report = site.run()
+    assert (code, report["duplicates"], report["missing"], report["quarantined"]) == (0, 1, 0, 0)
+    assert site.stored() == wanted(0, 1, 2, 3)
+
+
+def test_a_last_line_with_too_few_fields_is_never_read(site):
+    site.put(header() + rows(0, 1)[:-14])
+    untouched(site)
+    code, report = site.run()
+    assert (code, report["read"], report["quarantined"]) == (0, 1, 0)
+    assert "the last line breaks off" in site.out and "if it is a copy, copy the file again" in site.out
+
+
+def test_a_header_without_its_end_is_refused_however_long_it_stands(site):
+    site.put(header()[:-2])
+    untouched(site)
+    assert site.run()[0] == 1
+    assert "the end of the file after 3 of the 4 header lines" in site.err
+
+
 def test_a_run_reads_what_is_new_alone(site):
     site.put(header() + rows(0, 99))
     site.run()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..clock import fixed_offset
 from ..errors import InputError
 from ..ports import Batch, Field, Kind
-from ..readers.header import LINES, Header, parse, starts_header
+from ..readers.header import LINES, Header, decode, parse, starts_header
 from ..tables import DataTable, Layout, Planner, build
 from . import columns
 from .archive import Archive
@@ -73,6 +73,7 @@ class LoggerFile:
     known: the rows that the store has of a range of time (both ends included), with RECORD; None: it can't be asked.
     flagged: gives rows on their way to the store their flags; None: they get none.
     archive: keeps the bytes that were read; None: they are not kept.
+    patience: how long nobody must have written to the file before a last line without a line end is taken. [s]
     """
 
     path: Path
@@ -83,6 +84,7 @@ class LoggerFile:
     known: Callable[[Layout, pd.Timestamp, pd.Timestamp], pd.DataFrame] | None = None
     flagged: Callable[[Layout, pd.DataFrame], pd.DataFrame] | None = None
     archive: Archive | None = None
+    patience: float = 3600.0
     tallies: dict[str, Tally] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     replaced: bool = False
@@ -101,7 +103,10 @@ class LoggerFile:
             if len(left) == len(piece.data) or not piece.more:
                 break
             piece = read_piece(self.path, seen.place, again=self._whole)
-        self._note_end(seen, left, piece.tail)
+        if left or not piece.tail:
+            self._refuse_end(seen, left, piece.tail)
+        elif seen.tail != digest(decode(piece.tail)).hex():
+            yield from self._last_line(seen, piece)
 
     def layouts(self) -> list[Layout]:
         """The tables at the start of the file, by its header lines alone.
@@ -223,7 +228,8 @@ class LoggerFile:
         table = self.planner.headerless(self.path)
         return made_up(table, self.path) if table else None
 
-    def _batch(self, path: Path, seen: FileSeen, block: Block, place: Place) -> Batch:
+    def _batch(self, path: Path, seen: FileSeen, block: Block, place: Place, tail: str = "") -> Batch:
+        """The rows of a block. tail: the digest of the block, when the place stays before it."""
         from ..readers import toa5
 
         began = time.monotonic()
@@ -255,7 +261,7 @@ class LoggerFile:
             self.quarantine.add(layout.name, path, bad)  # before the place moves on: rather twice than never
             self._keep_bytes(path, block, place.lines, *span)
             seen.place, seen.tables[layout.name], seen.changed = place, after, time.time()
-            seen.trouble, seen.replaced = "", self.replaced
+            seen.trouble, seen.replaced, seen.tail = "", self.replaced, tail
             self.memory.save(self.path, seen, [digest(row.text) for row in bad])
             tally.written += new
             tally.seconds += time.monotonic() - began
@@ -386,12 +392,38 @@ class LoggerFile:
             again[old] |= here.isin(known)
         return again
 
-    def _note_end(self, seen: FileSeen, left: bytes, tail: bytes) -> None:
-        """Say what was left in the file: a header or a line that is not complete yet."""
+    def _last_line(self, seen: FileSeen, piece: Piece) -> Iterator[Batch]:
+        """The last line without its line end, as it stands, when it is whole and nobody has written to it for long.
+
+        The place stays before it: should more of it come, it is read again and replaces what was taken.
+
+        Raises: InputError, when it is a header that is not complete yet.
+        """
+        header, tail = self._header(replace(piece, place=seen.place, data=piece.tail)), piece.tail
+        if header is None:
+            self._refuse_end(seen, b"", tail)
+        elif time.time() - piece.place.modified / 1e9 < self.patience or starts_header(tail):
+            hours = f"or when nobody has written to the file for {self.patience / 3600:g} h"
+            self.notes.append(
+                f"the last line has no line end yet ({len(tail)} bytes): it is read when it has one, {hours}"
+            )
+        else:
+            from ..readers import toa5
+
+            block = toa5.Block(header, b"", tail + b"\n", seen.place.line, 0)
+            layout = self.planner.layout(header, self.path)
+            found = toa5.rows(block, self._table(seen, layout).kinds, layout.missing)
+            if len(found.frame) and not found.bad:
+                self.notes.append(f"the last line has no line end ({len(tail)} bytes): it was read as it stands")
+                yield self._batch(self.path, seen, block, seen.place, digest(decode(tail)).hex())
+            else:
+                again = "if it is a copy, copy the file again"
+                self.notes.append(f"the last line breaks off ({len(tail)} bytes) and is not read; {again}")
+
+    def _refuse_end(self, seen: FileSeen, left: bytes, tail: bytes) -> None:
+        """Say that a header is not complete yet. Raises: InputError."""
         if left or (tail and seen.place.header is None and self.planner.headerless(self.path) is None):
             parse((left + tail).splitlines(keepends=True), str(self.path), seen.place.line)
-        if tail:
-            self.notes.append(f"the last line has no line end yet ({len(tail)} bytes): it is read when it has one")
 
 
 def made_up(table: type[DataTable], path: Path) -> Header:

@@ -62,7 +62,8 @@ class TableSeen:
 class FileSeen:
     """What is known of one file: the place reached, its tables by name, when rows last came, what is wrong with it.
 
-    replaced: whether the last rows came because the file was not the one read before.
+    replaced: whether the last rows came because the file was not the one read before. tail: the digest of a last line
+    behind the place that was taken without its line end.
     """
 
     place: Place = field(default_factory=Place)
@@ -70,6 +71,7 @@ class FileSeen:
     changed: float | None = None
     trouble: str = ""
     replaced: bool = False
+    tail: str = ""
 
 
 class Memory:
@@ -176,8 +178,8 @@ def _opened(path: Path | None, more: str, frozen: bool) -> tuple[Ledger, dict[st
         raise
 
 
-def _condition(seen: FileSeen) -> tuple[float | None, str, bool]:
-    return seen.changed, seen.trouble, seen.replaced
+def _condition(seen: FileSeen) -> tuple[float | None, str, bool, str]:
+    return seen.changed, seen.trouble, seen.replaced, seen.tail
 
 
 def _files(ledger: Ledger) -> dict[str, FileSeen]:
@@ -187,9 +189,9 @@ def _files(ledger: Ledger) -> dict[str, FileSeen]:
         for *values, saved in db.execute("SELECT * FROM files"):
             check(ledger, values, saved)
             path, state, head, mark, lines = values
-            offset, line, size, modified, changed, trouble, replaced = json.loads(state)
+            offset, line, size, modified, *condition = json.loads(state)
             place = Place(head, offset, mark, line, _header(lines, path), lines, size, modified)
-            files[path] = FileSeen(place, {}, changed, trouble, replaced)
+            files[path] = FileSeen(place, {}, *condition)
         for *values, saved in db.execute("SELECT * FROM tables"):
             check(ledger, values, saved)
             path, name, state = values
