@@ -88,8 +88,11 @@ class Intake:
             self._refuse_growth(table)
         try:
             frames = [(table, *self._checked(table)) for table in found]
-            for table, frame, tags in frames:
-                self.context.store.write(table.bucket, table.measurement, frame, tags)
+            for bucket in sorted({table.bucket for table in found}):
+                with self.context.store.together(bucket) as turn:
+                    for table, frame, tags in frames:
+                        if table.bucket == bucket:
+                            turn.write(table.measurement, frame, tags)
         except Rejected as rejected:
             words = str(rejected).replace(f"{self.context.store.path}, ", "")
             raise HTTPException(422, words) from rejected
