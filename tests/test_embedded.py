@@ -177,7 +177,7 @@ def test_a_file_that_somebody_keeps_open_is_waited_for(store: Embedded) -> None:
     assert child.stdout.readline().strip() == "open"
     hasty = Embedded(store.path, wait_seconds=0.3)
     for ask in (lambda: hasty.write("field", "tower", rows()), lambda: hasty.buckets()):
-        with pytest.raises(Unreachable, match=r"waited 0\.3 s to .*, but it was open elsewhere"):
+        with pytest.raises(Unreachable, match=rf"waited 0\.3 s .*, but it was open in \S+ \(process {child.pid}\)\."):
             ask()
     threading.Timer(0.3, child.kill).start()
     assert store.write("field", "tower", rows()) == 3

@@ -1,6 +1,9 @@
 """What a newcomer is told: commands that can be typed as they stand, and why there is nothing to see."""
 
 import argparse
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +81,53 @@ def test_what_was_delivered_is_told_apart_from_flags_that_were_judged_again(caps
     report([Outcome("outbox", deliveries=sent)], argparse.Namespace(verb="run", json=False, dry_run=False), queued=True)
     out = capsys.readouterr().out
     assert "37,506 rows delivered (those of `runs` among them) and the flags of 37,884 judged again, none waits" in out
+
+
+def test_a_log_that_cannot_be_written_is_one_line_and_stops_nothing(site, capsys):
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    (site / "data" / "logs").mkdir(parents=True)
+    (site / "data" / "logs" / "fieldline.log").symlink_to(full)
+    code, out, err = fieldline(capsys, site, "run")
+    assert code == 0 and "field.Met" in out
+    assert err.count("\n") == 1 and "the log can't be written: [Errno 28]" in err
+
+
+def test_a_full_disk_is_told_before_and_takes_in_nothing(site, capsys, monkeypatch):
+    free = 4_000_000
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: argparse.Namespace(free=free))
+    code, out, _ = fieldline(capsys, site, "run")
+    assert code == 0 and "note: the disk is nearly full: 4 MB free at" in out
+    assert "the disk is nearly full" in fieldline(capsys, site, "status")[1]
+    free = 1_000_000
+    (site / "files" / "met.dat").write_text(MET + '"2026-06-25 10:52:00",3,21,61\n', encoding="utf-8")
+    code, _, err = fieldline(capsys, site, "run")
+    assert code == 1 and "found less than 2 MB free on the disk" in err and "The rows stay in the files.\n" in err
+    free = 10**10
+    code, out, err = fieldline(capsys, site, "run")
+    assert (
+        (code, err) == (0, "")
+        and "nearly full" not in out
+        and len(fieldline(capsys, site, "read", "field", "Met")[1].splitlines()) == 4
+    )
+
+
+def test_a_store_that_a_notebook_holds_is_waited_for_once_and_its_process_is_named(site, capsys):
+    (site / "files" / "two.dat").write_text(MET.replace("Met", "Other"), encoding="utf-8")
+    (site / "config" / "site.yaml").write_text(
+        "wait_seconds: 1\njobs:\n  - {name: one, files: [files/met.dat]}\n  - {name: two, files: [files/two.dat]}\n",
+        encoding="utf-8",
+    )
+    assert fieldline(capsys, site, "run")[0] == 0
+    (site / "files" / "met.dat").write_text(MET + '"2026-06-25 10:52:00",3,21,61\n', encoding="utf-8")
+    script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(site / "data" / "store.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as notebook:
+        assert notebook.stdout.readline() == "open\n"
+        code, _, err = fieldline(capsys, site, "run")
+        notebook.stdin.close()
+    assert code == 1
+    assert err.count("waited 1 s") == 1 and f"(process {notebook.pid}).\n" in err, err
+    assert "close the file there" in err and "runs" not in err
+    assert fieldline(capsys, site, "run")[0] == 0

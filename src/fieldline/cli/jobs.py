@@ -31,10 +31,11 @@ from ..tables import DataTable, Planner
 from . import DONE, FAILED, QUARANTINED, USAGE, drivers
 from .configured import checker, load_settings, locked
 from .deliveries import Opened, deliver, is_behind, rebuild
+from .examine.place import room
 from .moved import follow
 from .report import as_row, report
 from .show import span
-from .stores import ballast, open_outbox, open_store, store_path, with_flags_apart
+from .stores import is_tight, open_outbox, open_store, store_path, with_flags_apart
 
 log = logging.getLogger(__name__)
 logging.getLogger("fieldline").addHandler(
@@ -70,7 +71,7 @@ def once(options: argparse.Namespace) -> int:
 def _work(options: argparse.Namespace, settings: Settings) -> int:
     """One run; a second one, if the first finds that what is remembered is damaged."""
     status = FAILED
-    tight = not options.dry_run and ballast(settings).is_tight()
+    tight = not options.dry_run and is_tight(settings)
     for again in (True, False):
         memory = Memory(settings.home / "state.db", frozen=options.dry_run, more=SCHEMA)
         work = Work(options, settings, memory, tight)
@@ -126,8 +127,10 @@ class Work:
                 outcomes += [one for one in remembered if not one.ok]
                 outcomes += self._deliver()
                 outcomes += [one for one in run([("archive", [self._prune])]) if not one.ok]
-            told = [Outcome("store", notes=moved)] if moved else []
-            report([*told, *outcomes], self.options, self.outbox is not None)
+            if (word := room(self.settings.home)) and not self.tight:
+                moved.append(word)
+            told = [Outcome("home", notes=moved)] if moved else []
+            report([*outcomes, *told], self.options, self.outbox is not None)
             status = _exit_status(outcomes)
         finally:
             if scheduled:
@@ -135,9 +138,10 @@ class Work:
         return status
 
     def _no_room(self, _: Outcome) -> None:
+        sent = ", and what waits is delivered meanwhile" if self.outbox else ""
         raise Full(
-            f"{self.settings.home}: found less than {RESERVE:,} bytes free on the disk, expected room for new rows.\n"
-            "  Free disk space. The rows stay in the files, and what waits is delivered meanwhile."
+            f"{self.settings.home}: found less than {RESERVE >> 20} MB free on the disk, expected room for new rows.\n"
+            f"  Free disk space. The rows stay in the files{sent}."
         )
 
     def _deliver(self) -> list[Outcome]:
@@ -336,7 +340,9 @@ class Work:
             return
         self.memory.add_runs(time.time_ns(), [as_row(outcome) for outcome in outcomes])
         waiting = self.memory.runs()
-        if not waiting or not (self._store_is_open() or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
+        if not waiting or self.tight or self._lazy.away:
+            return
+        if not (self._store_is_open() or now.timestamp() - waiting[0][0] / 1e9 > _A_DAY):
             return
         import pandas as pd
 

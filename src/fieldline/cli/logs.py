@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..settings import Log
@@ -19,6 +20,18 @@ class _Rotating(logging.handlers.RotatingFileHandler):
             super().doRollover()
         except PermissionError:
             self.stream = self._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say in one line, once, that the log can't be written; the next message tries again."""
+        stream, self.stream = self.stream, None
+        with suppress(OSError):  # what could not be written would be tried again here, and stop the run
+            if stream is not None:
+                stream.close()
+        if not self._told:
+            self._told = True
+            print(f"{self.baseFilename}: the log can't be written: {sys.exc_info()[1]}", file=sys.stderr)
+
+    _told = False
 
 
 def append_line(home: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from ..sources.memory import FileSeen, Memory, TableSeen
 from ..sources.memory import key as file_key
 from . import hints
 from .configured import load_settings
-from .examine import waiting
+from .examine import place, waiting
 from .show import span, table
 
 _COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "gone": "31", "trouble": "31"}
@@ -66,6 +66,7 @@ def main(options: argparse.Namespace) -> int:
             "run": {"began": began, "ended": ended, "status": status and int(status)},
             "outbox": outbox and asdict(outbox),
             "archive": archive,
+            "disk": place.room(settings.home),
             "tables": [asdict(line) for line in lines],
         }
         print(json.dumps(report))
@@ -73,6 +74,8 @@ def main(options: argparse.Namespace) -> int:
     print(_last_run(began, ended, status, now, settings.every_minutes))
     if outbox is not None:
         print(f"outbox: {hints.whole(waiting.in_words(outbox, now), options)}")
+    if full := place.room(settings.home):
+        print(full)
     print(f"archive: {waiting.archive_in_words(settings)}")
     heads = ("job", "file", "table", "read", "quarantined", "missing", "newest", "age", "every", "state")
     print(table(heads, [_cells(line) for line in lines], _painter(lines)) if lines else "no file is configured")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,15 @@ def ballast(settings: Settings) -> Ballast:
     from ..outbox import Ballast
 
     return Ballast(settings.home / "ballast" if settings.store == "influxdb" else None)
+
+
+def is_tight(settings: Settings) -> bool:
+    """Whether the disk is so full that a run takes in nothing new; makes room for what waits, if there is a ballast."""
+    if settings.store == "influxdb":
+        return ballast(settings).is_tight()
+    from ..outbox import RESERVE
+
+    return shutil.disk_usage(settings.home).free < RESERVE
 
 
 def open_outbox(settings: Settings, ledger: Ledger, *, hurried: bool, newest_first: bool = False) -> Outbox:

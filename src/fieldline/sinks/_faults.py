@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PureWindowsPath
 
 from ..errors import Rejected, StoreError, Unreachable
 
@@ -14,6 +15,7 @@ BUSY = (
     "used by another process",
 )
 IN_USE_ON_WINDOWS = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+HOLDER = re.compile(r"(?:held|open) in (\S.*?) \(PID (\d+)\)")
 UNFIT = ("cannot encode str", "conversion error", "out of range")
 FAULTS = (
     (
@@ -39,6 +41,12 @@ FAULTS = (
 def is_busy(path: Path, message: str) -> bool:
     """Whether DuckDB could not open the file because somebody else has it."""
     return any(word in message.lower() for word in BUSY) or ("cannot open file" in message.lower() and _in_use(path))
+
+
+def holder(message: str) -> str:
+    """Where a busy file is open, as far as DuckDB says it: 'in python3 (process 1352)'."""
+    found = HOLDER.search(message)
+    return f"in {PureWindowsPath(found[1]).name} (process {found[2]})" if found else f"elsewhere ({message})"
 
 
 def _in_use(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakValueDictionary, ref
 
 from ._catalog import CREATE, STORE, Cursor, Reading, Sql, sql
-from ._faults import is_busy
+from ._faults import holder, is_busy
 from ._turnstile import Held
 
 
@@ -92,7 +92,7 @@ class SharedFile:
             duckdb.execute(_attach(self.path, write))
         except Exception as error:
             if is_busy(self.path, str(error)):
-                raise Held(f"it was open elsewhere ({error})") from error
+                raise Held(f"it was open {holder(str(error))}") from error
             raise
         self._opened, self._memory = time.monotonic(), {}
         if self.linger and not write:

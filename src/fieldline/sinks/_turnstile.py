@@ -43,8 +43,8 @@ class Patience:
                 if time.monotonic() >= self._deadline:
                     raise Unreachable(
                         f"{self.path}: waited {self.seconds:g} s {self.purpose}, but {held}.\n"
-                        "  Nothing is lost and it will be tried again. If this lasts, close the program that keeps"
-                        " the file open (DuckDB, R, a notebook)."
+                        "  Nothing is lost and it will be tried again. If this lasts, close the file there (DuckDB, R,"
+                        " a notebook)."
                     ) from held
             time.sleep(random.uniform(*PAUSE_SECONDS))
 

@@ -74,6 +74,13 @@ def disk(free: int, grow: int, folder: Path) -> Finding:
     return ok("disk", text)
 
 
+def room(home: Path) -> str:
+    """A word where the disk of a home is nearly full; empty where it is not."""
+    folder = nearest(home)
+    free = shutil.disk_usage(folder).free
+    return f"the disk is nearly full: {_mega(free)} free at {folder}. {_ROOM}" if free < LEAST else ""
+
+
 def _mega(size: int) -> str:
     return f"{size / 1e6:,.0f} MB"
 
