@@ -131,3 +131,26 @@ def test_a_store_that_a_notebook_holds_is_waited_for_once_and_its_process_is_nam
     assert err.count("waited 1 s") == 1 and f"(process {notebook.pid}).\n" in err, err
     assert "close the file there" in err and "runs" not in err
     assert fieldline(capsys, site, "run")[0] == 0
+
+
+def test_a_file_has_the_format_that_its_name_says(site, capsys, tmp_path):
+    fieldline(capsys, site, "run")
+    for ending in ("parquet", "PARQUET", "json", "csv"):
+        out = tmp_path / f"x.{ending}"
+        assert fieldline(capsys, site, "read", "field", "Met", "--out", out)[0] == 0
+        assert out.read_bytes()[:4] == {"p": b"PAR1", "j": b'[\n{"', "c": b"time"}[ending[0].lower()]
+    code, _, err = fieldline(capsys, site, "read", "field", "Met", "--out", tmp_path / "x.xlsx")
+    assert code == 2 and "found the ending 'xlsx', expected .csv, .json or .parquet" in err
+    assert not (tmp_path / "x.xlsx").exists()
+    assert fieldline(capsys, site, "read", "field", "Met", "--format", "csv", "--out", tmp_path / "x.txt")[0] == 0
+
+
+def test_why_there_are_no_rows_is_said(site, capsys):
+    fieldline(capsys, site, "run")
+    code, out, err = fieldline(capsys, site, "read", "field", "Met", "--start", "2030-01-01T00:00Z")
+    assert (code, out.count("\n")) == (0, 1)
+    assert err == "no rows from 2030-01-01T00:00Z; the newest is of 2026-06-25T15:51:00Z\n"
+    assert (
+        "station is a tag and always shown" in fieldline(capsys, site, "read", "field", "Met", "--field", "station")[2]
+    )
+    assert fieldline(capsys, site, "read", "field", "Met")[2] == ""

@@ -219,8 +219,10 @@ def _read_options(parser: argparse.ArgumentParser) -> None:
         choices=("mean", "min", "max", "first", "last", "count", "sum"),
         help="what a window becomes (default: mean, of a wind direction that of vectors; of rain and other totals sum)",
     )
-    parser.add_argument("--format", choices=("csv", "json", "parquet"), default="csv", help="default: csv")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of printing")
+    parser.add_argument(
+        "--format", choices=("csv", "json", "parquet"), help="default: what the name after --out ends in, else csv"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file (.csv, .json, .parquet)")
 
 
 def _range_options(parser: argparse.ArgumentParser) -> None:

@@ -92,9 +92,12 @@ def _measurements(store: Store, bucket: str) -> str:
 def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str]) -> None:
     if options.agg and not options.every:
         raise UsageError("--agg", "no --every", "the width of the windows", "Add for example --every 10m.")
+    options.format = options.format or _format(options.out)
     if options.format == "parquet" and options.out is None:
         raise UsageError("--format parquet", "no --out", "a file to write to", "Add for example --out rows.parquet.")
     frame = _asked(store, options, aliases)
+    if frame.empty:
+        print(_why_none(store, options), file=sys.stderr)
     if options.out is None:
         _write(frame, options.format, sys.stdout)
         return
@@ -104,6 +107,27 @@ def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str])
         found = error.strerror or str(error)
         raise InputError(str(options.out), found, "a file that can be written", "Name another with --out.") from error
     print(f"{len(frame):,} rows written to {options.out}", file=sys.stderr)
+
+
+def _format(out: Path | None) -> str:
+    """What the name of a file asks for. Raises: UsageError."""
+    form = out.suffix.lower().removeprefix(".") if out is not None else "csv"
+    if form not in ("csv", "json", "parquet"):
+        raise UsageError(f"--out {out}", f"the ending {form!r}", ".csv, .json or .parquet", "Or add --format csv.")
+    return form
+
+
+def _why_none(store: Store, options: argparse.Namespace) -> str:
+    """A word about an answer without rows: the fields asked for are tags, or the rows are of other times."""
+    known = store.fields(options.bucket, options.measurement)
+    tags = [name for name in options.field or () if name in known and known[name].tag]
+    if tags and len(tags) == len(options.field):
+        verb = "is a tag and always shown" if len(tags) == 1 else "are tags and always shown"
+        return f"no rows: {', '.join(tags)} {verb}; name a field with --field"
+    times = [f"{word} {value}" for word, value in (("from", options.start), ("to", options.end)) if value]
+    newest = store.latest(options.bucket, options.measurement).index
+    last = f"; the newest is of {iso(newest.max())}" if len(newest) else ""
+    return f"no rows {' '.join(times)}".rstrip() + last
 
 
 def _asked(store: Store, options: argparse.Namespace, aliases: Mapping[str, str]) -> pd.DataFrame:
