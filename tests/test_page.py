@@ -20,6 +20,7 @@ import pytest
 import socketio
 
 from fieldline.sinks.embedded import Embedded
+from fieldline.sources.memory import Memory
 from growing import Site, header, row
 from loopback import DIRECT, ServerError, fetch
 from serving import served_by_command, serving
@@ -677,6 +678,36 @@ def test_each_table_says_how_it_is_doing(look, tmp_path):
         seen.close(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.1, "0.1 s"), (0.05, "0.05 s"), (5, "5 s"), (60, "1 min"), (90, "90 s"), (3600, "1 h"), (86400, "1 d")],
+)
+def test_a_card_says_how_often_rows_come_as_the_command_line_does(look, tmp_path, seconds, words):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        apart = pd.Timedelta(seconds=seconds)
+        times = pd.date_range(end=pd.Timestamp.now("UTC").floor("s"), periods=30, freq=apart).as_unit("ns")
+        server.store.write("b", "m", pd.DataFrame({"Temp_2m": np.arange(30.0)}, index=times))
+        seen = look(url=server.url, wait=".card[data-table]")
+        assert f"every {words} ·" in seen.page.locator(".card[data-table]").inner_text()
+        seen.close(tmp_path)
+
+
+def test_a_run_that_failed_says_why(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        now = pd.Timestamp.now("UTC").floor("s")
+        put(server.store, "b", "m", "s", {"Temp_2m": 1.0}, now)
+        memory = Memory(tmp_path / "home" / "state.db")
+        memory.keep_notes(began=now.isoformat(), ended=now.isoformat(), status="1")
+        why = "z/umbs.dat: found <b>no</b> file, expected one. Is the drive connected?"
+        memory.add_runs(now.value, [{"job": "tower", "ok": False, "message": why}])
+        memory.close()
+        seen = look(url=server.url)
+        card = seen.page.locator('.card[aria-label="last run"]')
+        assert card.locator(".word").inner_text() == "failed"
+        assert card.locator(".trouble").inner_text() == f"tower: {why}"
+        seen.close(tmp_path)
+
+
 def test_the_numbers_of_totals_are_their_sum(look, tmp_path):
     end = pd.Timestamp("2024-06-02T00:00Z")
     with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
@@ -967,7 +998,7 @@ def test_an_archive_is_led_to_by_one_button(look, bench, tmp_path):
     page.locator(FOLDED).first.get_by_text("Show", exact=True).click()
     page.wait_for_selector(".panel[data-loaded] .note p")
     assert page.locator("button:visible", has_text="Go there").count() == 1
-    words = page.locator(".panel").first.locator("p.unseen").inner_text()
+    words = page.locator(".panel[data-loaded]:has(.note p)").first.locator("p.unseen").inner_text()
     assert words.endswith(": no rows in this range.")
     assert module(page, "clock.js", "[399, 401, 3650].map((days) => m.span(days * 86400000))") == [
         "399 d",

@@ -571,6 +571,30 @@ def test_status_tells_what_was_set_aside_today(tmp_path):
         assert server.json("/api/status")["run"]["quarantined_today"] == 7
 
 
+def test_status_tells_why_the_last_run_failed_to_whom_may_read_all(tmp_path):
+    now = START + pd.Timedelta("20h")
+    trouble = "/mnt/z/umbs.dat: found no file, expected one. Is the drive connected?"
+    with serving(tmp_path, tables=(), now=lambda: now) as server:
+        server.store.create("other", None)
+        memory = Memory(tmp_path / "state.db")
+        memory.keep_notes(began=now.isoformat(), ended=now.isoformat(), status="1")
+        earlier = {"job": "tower", "ok": False, "message": "of the run before"}
+        memory.add_runs((now - pd.Timedelta("1h")).value, [earlier])
+        memory.add_runs(now.value, [{"job": "tower", "ok": False, "message": trouble}, {"job": "b", "ok": True}])
+        key = server.context.keys.add("visitor", ["field"], [])[0]
+        assert server.json("/api/status")["run"]["troubles"] == [f"tower: {trouble}"]
+        assert server.json("/api/status", key)["run"]["troubles"] == []
+        memory.drop_runs(now.value)
+        times = pd.DatetimeIndex([now - pd.Timedelta("1h"), now, now]).as_unit("ns")
+        said = {"ok": [False, False, True], "message": ["of the run before", trouble, "ok"]}
+        runs = pd.DataFrame({"job": ["tower", "tower", "b"], **said}, index=times)
+        server.store.write("field", "runs", runs, ("job",))
+        assert server.json("/api/status")["run"]["troubles"] == [f"tower: {trouble}"]
+        memory.keep_notes(status="0")
+        assert server.json("/api/status")["run"]["troubles"] == []
+        memory.close()
+
+
 def test_every_panel_of_the_layout_can_be_asked_for(served):
     seen = {}
     for group in served.json("/api/layout")["groups"]:

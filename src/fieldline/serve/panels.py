@@ -13,6 +13,7 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -210,7 +211,8 @@ def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
 
 def _of_table(desk: Desk, fields: dict[str, Field], look: Look, now: int, midnight: int) -> list[dict[str, Any]]:
     """The state of each station of a measurement; what is asked of the store is asked once for all of them."""
-    newest = desk.heads.newest(look)
+    ends = desk.heads.ends(look)
+    newest = {station: last for station, (_, last) in ends.items()}
     apart = intervals(desk, look, newest)
     battery = next((one for one in drawable(fields) if sort(one, levels.place(one.name)).family == "BATTERY"), None)
     today = look.today(midnight, battery.name if battery else None)
@@ -220,7 +222,8 @@ def _of_table(desk: Desk, fields: dict[str, Field], look: Look, now: int, midnig
     for station in newest or ("",):
         rows, volts = today.get(station, (0, before.get(station)))
         name = (look.table.bucket, look.table.measurement, station)
-        found.append(_told(name, newest.get(station), apart.get(station), now) | _battery(volts) | {"rows_today": rows})
+        more = _battery(volts) | {"rows_today": rows, "oldest": ends[station][0] // MILLI if station in ends else None}
+        found.append(_told(name, newest.get(station), apart.get(station), now) | more)
     return found
 
 
@@ -271,18 +274,37 @@ def _run(desk: Desk, access: Access) -> dict[str, Any] | None:
     memory = Memory(path, frozen=True)
     try:
         began, ended, status = (memory.note(name) for name in ("began", "ended", "status"))
-        aside = sum(int(row.get(_ASIDE) or 0) for time, row in memory.runs() if time >= midnight)
+        waiting = memory.runs()
     finally:
         memory.close()
     if began is None:
         return None
     over = ended is not None and ended >= began
+    aside = sum(int(row.get(_ASIDE) or 0) for time, row in waiting if time >= midnight)
     return {
         "began": _milliseconds(began),
         "ended": _milliseconds(ended) if ended and over else None,
         "status": _STATUS.get(status or "", f"exit status {status}") if over else "running, or broken off",
         "quarantined_today": aside + _aside(desk, access, midnight),
+        "troubles": _troubles(desk, access, waiting, _milliseconds(began) * MILLI) if over and status != "0" else [],
     }
+
+
+def _troubles(desk: Desk, access: Access, waiting: list[tuple[int, dict[str, Any]]], began: int) -> list[str]:
+    """What the failed jobs of the last run say, to whom may read every bucket; of rows that wait, or of the store's.
+
+    Args:
+        began: when the run did. [ns]
+    """
+    if not all(access.may("read", bucket) for bucket in desk.context.store.buckets()):
+        return []
+    buckets = desk.context.store.catalogue()
+    rows: list[Mapping[Any, Any]] = [row for time, row in waiting if time >= began]
+    for bucket in buckets if not rows else ():
+        if {"ok", "message"} <= buckets[bucket].get(RUNS, {}).keys():
+            start = pd.Timestamp(began, unit="ns", tz="UTC")
+            rows += desk.context.store.read(bucket, RUNS, fields=["ok", "message"], start=start).to_dict("records")
+    return [f"{row.get('job', 'job')}: {row.get('message')}" for row in rows if not row.get("ok", True)]
 
 
 def _aside(desk: Desk, access: Access, midnight: int) -> int:
