@@ -394,3 +394,15 @@ def test_the_ameriflux_names_of_the_station_are_laid_out_with_their_heights():
     layout = arrange([known(*heights, unit="")], heights=heights)
     orderly(layout)
     assert titled(layout, "Soil temperature by depth and time").series[0].depth == 0.02
+
+
+def test_a_voltage_called_v_is_no_wind():
+    layout = arrange([known("V", "U", unit="m s-1"), known("V", station="s2", measurement="meter", unit="V")], ())
+    (wind,) = panels(layout, "lines", "wind")
+    assert {one.station for one in wind.series} == {"umbs"}
+    assert {one.station for panel in panels(layout, "lines", "power") for one in panel.series} == {"s2"}
+
+
+def test_rain_is_blue():
+    layout = arrange([known("Rain_mm_Tot", unit="mm")], ())
+    assert {one.colour for one in panels(layout, "lines", "precipitation")[0].series} == {"#2f80c8"}

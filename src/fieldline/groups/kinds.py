@@ -157,10 +157,12 @@ def sort(field: Field, at: Place, aliases: Mapping[str, str] | None = None) -> S
     for family, title, group, names in _FAMILIES:
         if variable and any(_fits(variable, name) for name in names.split()):
             return Sort(variable, family, title, group)
+    by_unit = _BY_UNIT.get(clean(field.unit), ("", "", "other"))
     for pattern, family, title, group in _NAMES[_OWN:]:
-        if re.search(pattern, field.name):
+        volts = family in ("W", "UV") and by_unit[2] not in ("wind", "other")  # a `V` in V is no wind
+        if re.search(pattern, field.name) and not volts:
             return Sort(variable or family, family, title, group)
-    family, title, group = _BY_UNIT.get(clean(field.unit), ("", "", "other"))
+    family, title, group = by_unit
     return Sort(variable, family, title, group, known=False)
 
 

@@ -270,7 +270,8 @@ def _painted(series: Sequence[Shown]) -> list[Shown]:
     Where more share a colour than there are dashes, also shades of it. Of extremes a level has its colour everywhere,
     a sensor its shade, and the lowest a dash.
     """
-    if len(series) > 1 and len({_place(one) for one in series}) == 1:
+    alone = len(series) == 1 and (series[0].height is not None or series[0].depth is not None)
+    if not alone and len({_place(one) for one in series}) == 1:
         chosen = _components(series)
     else:
         chosen = [
