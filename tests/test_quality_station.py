@@ -1,13 +1,20 @@
 """The faults of the simulated tower are found, and clean data are left alone."""
 
+import json
+from datetime import datetime
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.quality import FAULTS, rules, series, station
+from fieldline.cli import main
 from fieldline.quality import checks as quality
 from fieldline.quality.judge import judge
+from fieldline.simulator import simulate
 from fieldline.simulator.tables import FAST, FLUX, PAR, SOIL
+from fieldline.sinks.embedded import Embedded
 
 DAYS = 3
 
@@ -32,6 +39,50 @@ def test_a_thousandth_of_clean_data_is_flagged_at_most(found):
 def test_the_rules_of_the_station_look_at_what_is_there():
     for table in (FAST, FLUX, SOIL, PAR):
         assert set(rules(table)) <= {field.name for field in table.fields}
+
+
+PROJECT = Path(__file__).parents[1]
+STORED = {
+    "fastdata": ("ameriflux_atmospheric", "fastdata"),
+    "slowdata": ("ameriflux_soil", "slowdata"),
+    "PARCal_2019": ("testoutput", "Ameriflux_fastdata"),
+    "flux": ("field", "flux"),
+}
+
+
+def demonstration(folder, faults, seed):
+    """What the configuration of the demonstration makes of a tower with these faults, by table; and the faults."""
+    files, config = folder / "files", folder / "demo.yaml"
+    simulate(files, days=2, until=datetime(2026, 7, 3), faults=faults, seed=seed)
+    text = (PROJECT / "config" / "demo.yaml").read_text(encoding="utf-8")
+    text = text.replace("data/demo/loggernet", files.as_posix()).replace("data/demo", (folder / "home").as_posix())
+    config.write_text(text, encoding="utf-8")
+    assert main("run", ["--config", str(config)], PROJECT) == 0
+    store = Embedded(folder / "home" / "store.duckdb")
+    found = {name: store.read(*where) for name, where in STORED.items()}
+    store.close()
+    return found, json.loads((files / "truth.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_checks_of_the_demonstration_find_what_its_documents_say(tmp_path, seed):
+    faults = ["spike", "stuck", "out_of_range", "nan_burst", "gap", "diagnostic_bits"]
+    assert f'FAULTS = "{",".join(faults)}"' in (PROJECT / "quickstart.py").read_text(encoding="utf-8")
+    found, truth = demonstration(tmp_path, faults, seed)
+    looked = 0
+    for one in truth:
+        if one["field"] and not (one["table"] == "flux" and one["fault"] in ("spike", "stuck")):
+            rows = found[one["table"]][pd.Timestamp(one["start"]) : pd.Timestamp(one["end"])]
+            assert rows[f"{one['field']}_qc"].isin([9] if one["fault"] == "nan_burst" else [3, 4]).any(), one
+            looked += 1
+    assert looked >= 6
+
+
+def test_the_checks_of_the_demonstration_leave_a_tower_without_faults_alone(tmp_path):
+    found, _ = demonstration(tmp_path, [], 3)
+    flags = pd.concat([frame[name].dropna() for frame in found.values() for name in frame if name.endswith("_qc")])
+    assert len(flags) > 200_000
+    assert flags.isin([3, 4]).mean() <= 0.001
 
 
 def minutes(values):
