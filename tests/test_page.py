@@ -251,8 +251,8 @@ def test_the_cursor_is_in_all_pictures_at_once(look):
     box = chart(seen)
     seen.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 40)
     shares = (
-        "[...document.querySelectorAll('.u-over')].map((over) => over.querySelector('.u-cursor-x')"
-        ".style.transform.match(/[-\\d.]+/)[0] / over.clientWidth)"
+        "[...document.querySelectorAll('.panel:not([data-own]) .u-over')]"
+        ".map((over) => over.querySelector('.u-cursor-x').style.transform.match(/[-\\d.]+/)[0] / over.clientWidth)"
     )
     until(seen.page, f"{shares}.length >= 3 && {shares}.every((share) => Math.abs(share - 0.4) < 0.01)")
 
@@ -1117,6 +1117,28 @@ def test_a_press_on_a_card_shows_its_table_where_it_has_rows(look, archive, tmp_
     card_of(page, "east").click()
     assert cards(page) == sorted(ARCHIVE)
     seen.close(tmp_path)
+
+
+def test_daily_rows_have_a_range_of_their_own_where_a_day_is_shown(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        times = pd.date_range(end=pd.Timestamp.now("UTC").floor("D"), periods=30, freq="1D").as_unit("ns")
+        server.store.write(
+            "b", "daily", pd.DataFrame({"Temp_2m": np.arange(30.0)}, index=times), (), {"Temp_2m": "degC"}
+        )
+        for hash_, how, lowest in (("#last=1d", "every row, the last 14 d", "16.0"), ("#last=1m", "every row", "0.0")):
+            seen = look(hash_, url=server.url)
+            panel = first_of(seen.page, "lines")
+            assert panel.locator(".how").inner_text() == how
+            panel.locator("summary").click()
+            panel.get_by_text("Show the numbers").click()
+            assert panel.locator("tbody td").all_inner_texts()[1] == lowest
+            box = panel.locator(".u-over").bounding_box()
+            seen.page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 30)
+            seen.page.wait_for_timeout(200)
+            at = int(panel.locator("li .value").get_attribute("data-time"))
+            under = pd.Timestamp.now("UTC") - pd.Timedelta("14D" if "14" in how else "30D") / 4
+            assert abs(pd.Timestamp(at, unit="ms", tz="UTC") - under) <= pd.Timedelta("13h")
+            seen.close(tmp_path)
 
 
 # ---- what the pictures say

@@ -5,7 +5,7 @@ import { state } from "./state.js";
 import { bad } from "./words.js";
 
 const RADIANS = Math.PI / 180, DAY = 86_400_000;
-const FEW = 14; // rows that are shown of a table with hardly any in the range
+const RARE = DAY / 2, FEW = 14; // of tables with rows as far apart [ms] so many are shown where the range has hardly any
 const intervals = new Map();
 const fields = new Map();
 let laidOut = new Set();
@@ -65,6 +65,16 @@ export const intervalOf = (series) => intervals.get(tableOf(series)) ?? 0;
 
 /** The range up to the newest row of a table [ms]: a day, or more where a day has only few rows. */
 export const upTo = (newest, step = 0, length = DAY) => ({ from: newest - Math.max(length, FEW * step), to: newest + 1000 });
+
+/**
+ * The range of a picture: that which is chosen, but of tables with a row a day or so, which then has hardly any, the last FEW rows.
+ * @returns {{start: number, end: number, own?: boolean}} [ms]
+ */
+export function rangeOf(series, range) {
+  const step = Math.min(...series.map(intervalOf));
+  const own = step >= RARE && Number.isFinite(step) && 3 * step > range.end - range.start;
+  return own ? { ...range, start: range.end - FEW * step, own } : range;
+}
 
 /** What a request says when bad values are to be left out. */
 export const onlyGood = () => (state.flags === "hide" ? 1 : null);

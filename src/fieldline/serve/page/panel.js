@@ -1,7 +1,7 @@
 /** The frame of one picture: its title, what can be done with it, and words when there is nothing to see. */
 
 import { addressOf } from "./api.js";
-import { byTable, fieldOf, intervalOf, keyOf, pairOf, upTo } from "./data.js";
+import { byTable, fieldOf, intervalOf, keyOf, pairOf, rangeOf, upTo } from "./data.js";
 import { el, put } from "./dom.js";
 import { look, state, toggle, view } from "./state.js";
 import { momentOf, span } from "./clock.js";
@@ -70,6 +70,9 @@ export class Panel {
     return [deed(`Compare ${two[0].label} and ${two[1].label}`, () => toggle("pairs", pairOf(...two), true))];
   }
 
+  /** What is shown: the range of the page, or one of its own. */
+  range() { return this.root.hasAttribute("data-own") ? rangeOf(this.panel.series, view) : view; }
+
   /** Links to what is shown, one for each table that it comes from: every row, bad ones too, with what the checks said of it. */
   downloads() {
     const tables = byTable(this.panel.series), links = [];
@@ -77,7 +80,7 @@ export class Panel {
       const { bucket, measurement } = series[0];
       const words = {
         bucket, measurement, field: [...new Set(series.flatMap(withFlags))],
-        start: new Date(view.start).toISOString(), end: new Date(view.end).toISOString(),
+        start: new Date(this.range().start).toISOString(), end: new Date(view.end).toISOString(),
       };
       const which = tables.length > 1 ? ` ${measurement}` : "";
       for (const [format, name] of [["csv", "CSV"], ["parquet", "Parquet"]]) {
@@ -89,7 +92,7 @@ export class Panel {
   }
 
   snapshot() {
-    const words = [this.panel.id, ...[view.start, view.end].map((time) => new Date(time).toISOString().slice(0, 16).replace(/[-:]/g, ""))];
+    const words = [this.panel.id, ...[this.range().start, view.end].map((time) => new Date(time).toISOString().slice(0, 16).replace(/[-:]/g, ""))];
     return save(this.root, `${words.join("_").replace(/[^\w.-]/g, "-")}.png`).catch((error) => this.fail(error));
   }
 
@@ -126,6 +129,7 @@ export class Panel {
 
   tell(summary) {
     this.root.dataset.loaded = String(Number(this.root.dataset.loaded ?? 0) + 1);
+    this.root.toggleAttribute("data-own", Boolean(summary.own)); // a range of its own
     this.how.textContent = (!summary.empty && summary.how) || "";
     this.words.textContent = summary.empty ? `${this.panel.title}: no rows in this range.` : summary.words;
     this.body.firstElementChild?.parentElement.querySelector(".chart")?.setAttribute("aria-describedby", this.words.id);

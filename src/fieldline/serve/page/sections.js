@@ -1,7 +1,7 @@
 /** One section a group: folded or open, filtered, and its pictures loaded when they come near the screen. */
 
 import { momentOf } from "./clock.js";
-import { chosenIn, load, tableOf, upTo } from "./data.js";
+import { chosenIn, load, rangeOf, tableOf, upTo } from "./data.js";
 import { el, put } from "./dom.js";
 import { kept, wordsOf } from "./filter.js";
 import { hear } from "./hub.js";
@@ -162,7 +162,8 @@ function tellFolded(mine, folded, closed) {
 /** Whether none of its tables has a row in the range, as far as the server told. */
 function isEmpty({ panel, series }) {
   if (panel.kind === "missing") return false;
-  const start = panel.kind === "fingerprint" ? Math.min(view.start, view.end - 14 * DAY) : view.start;
+  const own = { fingerprint: view.end - 14 * DAY, lines: rangeOf(series, view).start, diagnostics: rangeOf(series, view).start }[panel.kind];
+  const start = Math.min(view.start, own ?? Infinity);
   return series.every((one) => {
     const { newest, oldest } = ends.get(tableOf(one)) ?? {};
     return newest === null || newest < start || oldest > view.end;

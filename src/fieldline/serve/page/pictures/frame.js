@@ -20,11 +20,12 @@ const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", 
  * @param {Array} data as uPlot wants it
  * @param {() => [number, number]} range the lowest and highest value to show
  * @param {Object} hooks as uPlot wants them
+ * @param {() => {start: number, end: number}} reach the range of time [ms], where it has one of its own
  */
-export function plot(box, height, series, data, range, hooks) {
+export function plot(box, height, series, data, range, hooks, reach = () => view) {
   const u = new globalThis.uPlot({
     width: Math.max(box.clientWidth, 120), height, padding: [8, RIGHT, 0, 0], legend: { show: false }, focus: { alpha: 1 },
-    scales: { x: { time: false, range: () => [view.start, view.end] }, y: { range } },
+    scales: { x: { time: false, range: () => [reach().start, reach().end] }, y: { range } },
     axes: [timeAxis(), valueAxis()],
     cursor: {
       y: false, drag: { x: true, y: false, setScale: false, dist: 5 },
@@ -60,13 +61,14 @@ function timeAxis() {
   return {
     ...lines(), size: 38, space: 64, incrs: STEPS,
     splits: (u, axis, start, end, step) => ticks(start, end, step),
-    values: (u, times, axis, space, step) => uncut(labels(times, step), times, u.width - LEFT - RIGHT),
+    values: (u, times, axis, space, step) => uncut(labels(times, step), times, u),
   };
 }
 
 /** Labels without those that the right edge of the picture would cut. */
-function uncut(words, times, wide) {
-  const space = (time) => RIGHT + wide * (1 - (time - view.start) / (view.end - view.start));
+function uncut(words, times, u) {
+  const { min, max } = u.scales.x;
+  const space = (time) => RIGHT + (u.width - LEFT - RIGHT) * (1 - (time - min) / (max - min));
   return words.map((label, i) => (space(times[i]) < Math.max(...label.split("\n").map((line) => line.length)) * LETTER / 2 ? "" : label));
 }
 

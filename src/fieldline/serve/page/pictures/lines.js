@@ -1,11 +1,11 @@
 /** Series over time: the mean, a band from lowest to highest where rows were thinned, gaps, and flags. */
 
-import { keyOf, lastOf, load, fieldOf, intervalOf, statistics, valueAt } from "../data.js";
+import { keyOf, lastOf, load, fieldOf, intervalOf, rangeOf as reachOf, statistics, valueAt } from "../data.js";
 import { el, put, eachFrame } from "../dom.js";
 import { cursor, hear } from "../hub.js";
 import { colour, faint, safe } from "../look.js";
 import { readable } from "../keys.js";
-import { apart, momentOf } from "../clock.js";
+import { apart, momentOf, span } from "../clock.js";
 import { state, toggle, view } from "../state.js";
 import { bad, FLAGS, number, unit } from "../words.js";
 import { clipped, plot, refit, roomy, unplot } from "./frame.js";
@@ -50,12 +50,12 @@ export function make(box, panel, own = {}) {
       me.u = plot(room, tall(), series.map((one) => lineOf(one, panel, table_)), data, () => rangeOf(table_(), shown()), {
         drawAxes: [(u) => clipped(u, (pen) => { drawThresholds(u, pen, panel.thresholds); drawBands(u, pen, table_(), shown()); })],
         draw: [(u) => { clipped(u, (pen) => drawDirections(u, pen, me.table, shown())); if (state.flags === "mark") clipped(u, (pen) => drawMarks(u, pen, table_(), shown())); flagStrip(strip, u, table_(), shown()); }],
-      });
+      }, reach);
       if (series.every(({ direction }) => direction)) me.u.axes[1].splits = () => [0, 90, 180, 270, 360];
     }
     tell(cursor);
   }
-  const table_ = () => me.table;
+  const table_ = () => me.table, reach = () => reachOf(series, view);
   const tall = () => (state.large.has(panel.id) ? LARGE : HEIGHT);
   const deaf = [
     hear("cursor", (time) => tell(time)),
@@ -64,12 +64,14 @@ export function make(box, panel, own = {}) {
 
   return {
     async load(range, signal) {
-      me.table = await (own.load ?? load.bind(null, series))(range, pointsOf(room), signal);
+      const seen = reachOf(series, range);
+      me.table = await (own.load ?? load.bind(null, series))(seen, pointsOf(room), signal);
       draw();
       const found = summary(me.table, series, panel);
-      return own.how ? { ...found, how: own.how(me.table) } : found;
+      if (own.how) found.how = own.how(me.table);
+      return seen.own ? { ...found, own: true, how: `${found.how}, the last ${span(seen.end - seen.start)}` } : found;
     },
-    rescale() { me.u?.setScale("x", { min: view.start, max: view.end }); },
+    rescale() { me.u?.setScale("x", { min: reach().start, max: reach().end }); },
     resize() { refit(me.u, room, tall()); },
     restyle() { if (me.u) { unplot(me.u); me.u = null; draw(); } },
     close() { deaf.forEach((stop) => stop()); if (me.u) unplot(me.u); },
