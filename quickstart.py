@@ -1,6 +1,7 @@
 """Set fieldline up and show it at work, on a machine with nothing but Python.
 
     python3 quickstart.py         make .venv, install into it, load a simulated flux tower, show what to look at
+    python3 quickstart.py live    the same, and let the tower go on: new rows every minute, until Ctrl-C
     python3 quickstart.py test    install what the tests need, run them all, two at a time (other words go to pytest)
 
 Both may be run again at any time; once installed, neither needs a network.
@@ -10,6 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
@@ -28,12 +30,17 @@ def main(words):
         return 2
     if words[:1] == ["test"]:
         install("requirements-test.lock")
-        return run("-m", "pytest", *(words[1:] or ["-n", "2"]))
-    if words:
+        return run("-m", "pytest", *two_at_a_time(words[1:]))
+    if words not in ([], ["live"]):
         print(__doc__, file=sys.stderr)
         return 0 if words[0] in ("-h", "--help") else 2
     install("requirements.lock")
-    return show()
+    return show() or (live() if words else 0)
+
+
+def two_at_a_time(words):
+    """The words for pytest; how many at a time is theirs to say."""
+    return words if any(word.startswith(("-n", "--numprocesses")) for word in words) else ["-n", "2", *words]
 
 
 def install(lock):
@@ -66,10 +73,26 @@ def run(*words):
     return subprocess.call([PYTHON, *words], cwd=PROJECT)
 
 
+def simulate():
+    """Let the tower write what it has measured up to now; return the exit status."""
+    return run("-m", "fieldline", "simulate", LOGGERNET, "--days", "2", "--faults", FAULTS)
+
+
+def live():
+    """Let the tower go on, and load what is new, every minute, until Ctrl-C; return the exit status of what failed."""
+    print("\nThe tower goes on: new rows every minute. Ctrl-C ends it.", flush=True)
+    try:
+        while (status := simulate() or run("driver.py", *DEMO)) in (0, 3, 75):  # 75: another run is under way
+            time.sleep(60)
+    except KeyboardInterrupt:
+        status = 0
+    return status
+
+
 def show():
     """Run the main job on a simulated station and say what to try next."""
     print("A simulated flux tower writes its logger files ...", flush=True)
-    status = run("-m", "fieldline", "simulate", LOGGERNET, "--days", "2", "--faults", FAULTS)
+    status = simulate()
     if status == 0:
         print("\n... and the main job brings them into the embedded store:", flush=True)
         status = run("driver.py", *DEMO)
@@ -78,8 +101,10 @@ def show():
     command = Path(".venv/Scripts/fieldline" if os.name == "nt" else ".venv/bin/fieldline")
     demo = " ".join(DEMO)
     print(f"""
-See it in a browser, while it is being loaded, at http://127.0.0.1:8086/ as long as this runs (Ctrl-C ends it):
+See it in a browser, at http://127.0.0.1:8086/ as long as this runs (Ctrl-C ends it):
   {command} serve {demo}
+New rows every minute, in a second window:
+  {Path(PYTHON).relative_to(PROJECT)} quickstart.py live
 
 Three more commands to try:
   {command} status {demo}

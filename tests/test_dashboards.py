@@ -835,7 +835,7 @@ def test_an_export_to_where_nothing_can_be_written_is_told_in_words(tmp_path, ca
 
 def test_an_export_without_a_folder_says_what_to_type(capsys):
     assert main(argv=["dashboards", "export", "--demo"], project=PROJECT) == 2
-    assert "fieldline dashboards export grafana" in capsys.readouterr().err
+    assert "fieldline dashboards export FOLDER" in capsys.readouterr().err
 
 
 def test_settings_have_the_thresholds_that_are_drawn():

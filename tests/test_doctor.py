@@ -187,6 +187,9 @@ def test_a_secret_for_all_to_read_is_told(site, capsys):
     assert worst(found["secret.py"]).state == "warn"
     (site / "secret.py").chmod(0o600)
     assert "secret.py" not in doctor(capsys, site)[1]
+    (site / "secret.py").write_text("token = ''\n", encoding="utf-8")
+    (site / "secret.py").chmod(0o644)
+    assert "secret.py" not in doctor(capsys, site)[1], "nothing is in it"
 
 
 def test_a_home_that_is_a_file_fails(site, capsys):

@@ -154,3 +154,10 @@ def test_why_there_are_no_rows_is_said(site, capsys):
         "station is a tag and always shown" in fieldline(capsys, site, "read", "field", "Met", "--field", "station")[2]
     )
     assert fieldline(capsys, site, "read", "field", "Met")[2] == ""
+
+
+def test_a_word_that_a_verb_does_not_know_shows_what_that_verb_knows(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli(None, ["dashboards", "export", "--out", "X"])
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and "usage: fieldline dashboards" in err and "unrecognized arguments: --out" in err

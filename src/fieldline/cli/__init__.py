@@ -32,7 +32,7 @@ _VERBS = {
     "serve": ("show the store in a browser, and to Grafana and Telegraf", "fieldline serve --config config/demo.yaml"),
     "dashboards": (
         "make dashboards and alerts for Grafana",
-        "fieldline dashboards export grafana --demo\n"
+        "fieldline dashboards export grafana/demo --demo\n"
         "         fieldline dashboards push --dry-run\n"
         "         fieldline dashboards share umbs",
     ),
@@ -59,7 +59,9 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     for stream in (sys.stdout, sys.stderr):  # a Windows console may know no 'µ'; that must not stop a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser(verb).parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    options, rest = _parser(verb).parse_known_args(_joined(sys.argv[1:] if argv is None else argv))
+    if rest:
+        options.parser.error(f"unrecognized arguments: {' '.join(rest)}")  # with the usage of this verb, not of all
     options.project = project or _project()
     try:
         return _act(options)
@@ -151,7 +153,7 @@ def _sentence(text: str) -> str:
 
 
 def _with_options(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
-    parser.set_defaults(verb=verb)
+    parser.set_defaults(verb=verb, parser=parser)
     if verb != "simulate":
         parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (default: config/site.yaml)")
         parser.add_argument(

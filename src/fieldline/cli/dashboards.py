@@ -23,7 +23,7 @@ def export(options: argparse.Namespace) -> int:
     """Write everything that Grafana needs into a folder."""
     if not options.target:
         raise UsageError(
-            "dashboards export", "no folder", "the folder to write to", "fieldline dashboards export grafana"
+            "dashboards export", "no folder", "the folder to write to", "fieldline dashboards export FOLDER"
         )
     site = site_of(options)
     stations = wanted(site, options.station)

@@ -90,8 +90,17 @@ def secret(visit: Visit) -> Iterator[Finding]:
     path = visit.project / "secret.py"
     if visit.settings.store == "influxdb":
         yield _token(visit.project)
-    if path.is_file() and os.name != "nt" and path.stat().st_mode & 0o007:
+    if os.name != "nt" and path.is_file() and path.stat().st_mode & 0o007 and _holds_something(path):
         yield warn("secret.py", f"{path} can be read by every user of this computer", f"Run: chmod 600 {path}")
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether there is a secret in it; a copy that nobody has filled in may be read by all."""
+    try:
+        values = read_secret(path)
+    except ConfigError:
+        return True
+    return any(values.get(name) for name in ("token", "proxy_login", "grafana_token"))
 
 
 def _token(project: Path) -> Finding:
