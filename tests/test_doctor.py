@@ -309,7 +309,7 @@ def test_each_file_is_told_with_its_class_and_its_measurement(site, capsys):
     _, found = doctor(capsys, site)
     texts = " ".join(one.text for one in found["tower"])
     assert "met.dat: DoctorMet -> field.air, changed" in texts
-    assert "other.dat: generic -> field.Other, changed" in texts
+    assert "other.dat: no driver -> field.Other, changed" in texts
     assert worst(found["tower"]).state == "ok"
 
 
@@ -356,6 +356,21 @@ def test_files_that_are_none_are_told(site, capsys):
 def test_a_file_that_may_not_be_read_fails(site, capsys):
     (site / "files" / "met.dat").chmod(0)
     assert "can't be read" in worst(doctor(capsys, site)[1]["tower"]).text
+
+
+def test_what_a_class_does_not_set_is_told_in_a_line_and_what_to_do_in_another(site, capsys):
+    text = 'from fieldline import DataTable\n\nclass DocHalf(DataTable):\n    """x"""\n    measurment = \'m\'\n'
+    (site / "drivers" / "doc_half.py").write_text(text, encoding="utf-8")
+    found = worst(doctor(capsys, site)[1]["drivers"])
+    assert "is not a table yet: it does not set: " in found.text and "; unknown attribute 'measurment'" in found.text
+    assert found.text.endswith("expected a module that imports.") and found.remedy.startswith("Mend it")
+
+
+def test_one_of_a_kind_is_one(site, capsys):
+    main(None, ["run"], site)
+    capsys.readouterr()
+    store = doctor(capsys, site)[1]["store"][0].text
+    assert "2 measurements in 1 bucket," in store
 
 
 def test_a_broken_driver_fails_where_a_job_needs_it(site, capsys):
@@ -475,6 +490,7 @@ def test_a_wrong_token_fails_and_is_nowhere_to_be_read(site, capsys, facade):
     status, found = doctor(capsys, site)
     assert status == 1
     assert worst(found["token"]).state == "fail"
+    assert not {"buckets", "write", "read"} & set(found), "they would all have the same answer"
     assert TOKEN not in str(found)
     main(None, ["doctor"], site)
     assert TOKEN not in capsys.readouterr().out

@@ -12,6 +12,7 @@ import schedule
 
 from ..errors import FieldlineError
 from . import DONE
+from .show import counted
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def repeat(once: Callable[[], int], minutes: Callable[[], int], *, sleep: Callab
     """
     clock = schedule.Scheduler()
     clock.every(minutes()).minutes.do(_guarded, once)
-    print(f"a run every {minutes()} minutes; Ctrl-C ends it", flush=True)
+    print(f"a run every {counted(minutes(), 'minute')}; Ctrl-C ends it", flush=True)
     once()
     try:
         while True:

@@ -22,6 +22,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], colours: Seque
     return "\n".join([lines[0], *(painted or lines[1:])])
 
 
+def counted(number: float, one: str, many: str = "") -> str:
+    """A number of things: 1 file, 2 files."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "", 1).isdigit()
 

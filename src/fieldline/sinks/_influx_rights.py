@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -54,7 +54,10 @@ def found(
     yield Finding("reachable", "ok", f"{name}, version {number}, answered in {took:.2f} s")
     if now is not None:
         yield from _clock(answer, now)
-    listed = yield from _token(wire, name, bucket)
+    told, listed = _token(wire, name, bucket)
+    yield from told
+    if any(one.name == "token" and one.state == "fail" for one in told):
+        return  # whatever is asked next has the same answer
     if name == "v3" and listed is not None and bucket not in listed:
         yield Finding("write", "warn", f"not tried: to write to {bucket!r} would make it, without its days", MAKE_IT)
     else:
@@ -74,24 +77,27 @@ def _clock(answer: Answer, now: datetime) -> Iterator[Finding]:
     yield Finding("clock", "warn" if wrong else "ok", text, remedy)
 
 
-def _token(wire: Wire, product: str, bucket: str) -> Generator[Finding, None, list[str] | None]:
-    """The token, and the bucket with its days and its mapping; return the buckets that it sees, None if it may not."""
+def _token(wire: Wire, product: str, bucket: str) -> tuple[list[Finding], list[str] | None]:
+    """The token, and the bucket with its days and its mapping; and the buckets that it sees, None if it may not."""
     try:
         listed = of(product, wire).listed()
     except Denied as error:
-        known = wire.authorised and "401" not in str(error)
-        yield Finding("token", "ok", "the token is known") if known else _bad("token", error)
-        yield _bad("buckets", error, "warn")
-        return None
+        if "expected a token" in str(error):
+            return [_bad("token", error)], None
+        return [Finding("token", "ok", "the token is known"), _bad("buckets", error, "warn")], None
     except StoreError as error:
-        yield _bad("buckets", error, "warn")
-        return None
-    yield Finding("token", "ok", "the token is known" if wire.authorised else "no token, and none is asked for")
-    yield Finding("buckets", "ok", f"may be listed; there are {len(listed)}")
+        return [_bad("buckets", error, "warn")], None
+    known = "the token is known" if wire.authorised else "no token, and none is asked for"
+    told = [Finding("token", "ok", known), Finding("buckets", "ok", f"may be listed; there are {len(listed)}")]
+    return [*told, *_bucket(wire, product, bucket, listed)], list(listed)
+
+
+def _bucket(wire: Wire, product: str, bucket: str, listed: Mapping[str, int | None]) -> Iterator[Finding]:
+    """The bucket with its days and its mapping."""
     if bucket not in listed:
         seen = ", ".join(listed) or "none"
         yield Finding("bucket", "warn", f"{wire.place(bucket)}: not among those that the token sees: {seen}", MAKE_IT)
-        return list(listed)
+        return
     days = listed[bucket]
     yield Finding(
         "bucket", "ok", f"{bucket!r} is there and keeps rows {'for ever' if days is None else f'{days} days'}"
@@ -99,7 +105,6 @@ def _token(wire: Wire, product: str, bucket: str) -> Generator[Finding, None, li
     kind = of(product, wire)
     if isinstance(kind, V2):
         yield _mapping(kind, bucket)
-    return list(listed)
 
 
 def _mapping(buckets: V2, bucket: str) -> Finding:

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ...errors import FieldlineError
+from ...errors import FieldlineError, InputError
 from ...settings import Settings
 from ...tables import Layout
 
@@ -62,7 +62,11 @@ def fail(name: str, text: str, remedy: str) -> Finding:
 
 
 def of(name: str, error: FieldlineError, state: State = "fail") -> Finding:
-    """An error as a finding: its first line, and its other ones as the remedy."""
+    """An error as a finding: what is wrong in a line, and what to do as the remedy."""
+    if isinstance(error, InputError):
+        head, *rest = error.found.splitlines() or [""]
+        found = " ".join([head, "; ".join(line.strip() for line in rest)]).strip()
+        return Finding(name, state, f"{error.where}: found {found}, expected {error.expected}.", error.fix)
     text, _, remedy = str(error).partition("\n")
     return Finding(name, state, text, " ".join(remedy.split()))
 

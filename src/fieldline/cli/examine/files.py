@@ -105,7 +105,7 @@ def _file(visit: Visit, job: Job, path: Path, planner: Planner, seen: FileSeen) 
     visit.layouts.append(layout)
     generic = layout.name not in {table.__name__ for table in planner.tables}
     age = visit.now.timestamp() - changed
-    text = f"{path}: {'generic' if generic else layout.name} -> {layout.bucket}.{layout.measurement}"
+    text = f"{path}: {'no driver' if generic else layout.name} -> {layout.bucket}.{layout.measurement}"
     yield ok(job.name, f"{text}, changed {span(max(age, 0))} ago")
     if age < -CLOCKS:
         ahead = f"{path}: was changed {span(-age)} in the future"

@@ -14,6 +14,7 @@ from ...settings.loader import read
 from ...settings.secrets import Given, given, read_secret
 from .. import drivers
 from ..configured import checker, load_settings
+from ..show import counted
 from . import Finding, Visit, fail, of, ok, warn
 from .files import fields
 
@@ -108,7 +109,7 @@ def _token(project: Path) -> Finding:
     if not places:
         return warn(
             "token",
-            "there is none, so InfluxDB must take rows from anybody",
+            "none is set, which only a server without logins takes",
             "Copy secret_copy.py to secret.py and write the token into it, or set INFLUXDB_TOKEN.",
         )
     over = f"; it wins over {' and '.join(places[:-1])}" if places[:-1] else ""
@@ -120,7 +121,7 @@ def code(project: Path, used: set[str]) -> Iterator[Finding]:
     folder, good = project / "drivers", []
     for name in sorted({*drivers.names(folder), *used}):
         try:
-            good.append(f"{name} ({len(drivers.load(folder, name))} tables)")
+            good.append(f"{name} ({counted(len(drivers.load(folder, name)), 'table')})")
         except InputError as error:
             yield of("drivers", error, "fail" if name in used else "warn")
     if good:
@@ -137,7 +138,7 @@ def quality(visit: Visit) -> Iterator[Finding]:
             yield fail("maintenance", one, "Correct it; docs/quality.md explains the log of maintenance.")
     else:
         if log.entries:
-            yield ok("maintenance", f"{own.maintenance}: {len(log.entries)} entries")
+            yield ok("maintenance", f"{own.maintenance}: {counted(len(log.entries), 'entry', 'entries')}")
     try:
         rules = checker(visit.settings, visit.project, None).rules
         for layout in visit.layouts:

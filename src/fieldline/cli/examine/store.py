@@ -15,6 +15,7 @@ from ...rules import Rules
 from ...settings import Settings
 from ...tables import Layout
 from ..configured import checker
+from ..show import counted
 from ..stores import SERVERLESS_COLUMNS, influx, store_path
 from . import Finding, Visit, fail, of, ok, warn
 from .files import fields, places
@@ -65,7 +66,8 @@ def embedded(visit: Visit) -> Iterator[Finding]:
         yield of("store", error)
         return
     size = path.stat().st_size / 1e6
-    yield ok("store", f"{path}: {len(names)} measurements in {len(buckets)} buckets, {size:,.1f} MB")
+    held = f"{counted(len(names), 'measurement')} in {counted(len(buckets), 'bucket')}"
+    yield ok("store", f"{path}: {held}, {size:,.1f} MB")
     yield from retention(wanted(visit), buckets)
 
 

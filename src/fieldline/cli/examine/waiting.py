@@ -11,7 +11,7 @@ from ...outbox import SCHEMA, Queue, Trouble
 from ...settings import Settings
 from ...sources.archive import Archive
 from ...sources.memory import Memory
-from ..show import span
+from ..show import counted, span
 from . import Finding, Visit, ok, warn
 
 WARN, FULL = 50, 80  # [%] of the cap of the outbox, as its own warnings
@@ -106,9 +106,10 @@ def quarantine(visit: Visit) -> Iterator[Finding]:
         return
     rows = sum(count(path) for path in fresh)
     names = ", ".join(path.name for path in fresh[:5]) + ", ..." * (len(fresh) > 5)
+    grown = counted(len(fresh), "file has grown", "files have grown")
     yield warn(
         "quarantine",
-        f"{len(fresh)} files have grown in the last 24 h, with {rows:,} rows in all: {names}",
+        f"{grown} in the last 24 h, with {counted(rows, 'row')} in all: {names}",
         f"Look into {folder}: each line says file, line and reason.",
     )
 
