@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from fieldline.cli import main
 from fieldline.simulator import simulate
+from fieldline.tables import REGISTRY
 
 PROJECT = Path(__file__).parents[1]
 MET = """"TOA5","tower","CR6","8321","CR6.Std.12","CPU:tower.CR6","31415","Met"
@@ -35,6 +36,25 @@ def site(tmp_path):
     )
     (tmp_path / "files" / "met.dat").write_text(MET, encoding="utf-8")
     return tmp_path
+
+
+def forget_drivers():
+    """As in a new process: no driver is loaded."""
+    for name in [name for name in sys.modules if name.startswith("drivers.")]:
+        del sys.modules[name]
+    for name in [name for name, table in REGISTRY.items() if table.__module__.startswith("drivers.")]:
+        del REGISTRY[name]
+
+
+@pytest.fixture
+def own_drivers():
+    """Drivers of a test, which no other one sees."""
+    before = {name: module for name, module in sys.modules.items() if name.startswith("drivers.")}, dict(REGISTRY)
+    forget_drivers()
+    yield forget_drivers
+    forget_drivers()
+    sys.modules.update(before[0])
+    REGISTRY.update(before[1])
 
 
 def fieldline(capsys, site, verb, *words):
@@ -386,7 +406,7 @@ class TestQuality:
         assert (second["AirTC_Avg"], second["AirTC_Avg_qc"], second["AirTC_Avg_qcbits"]) == (57.5, 1, 0)
         assert first["RECORD"] == 1
 
-    def test_recheck_after_a_load_changes_nothing_even_where_columns_have_no_check(self, site, capsys):
+    def test_recheck_after_a_load_changes_nothing_even_where_columns_have_no_check(self, site, capsys, own_drivers):
         (site / "drivers" / "roof.py").write_text(
             "from fieldline import Column, DataTable, spike\n\n\n"
             "class Met(DataTable):\n    'Every minute.'\n\n"
@@ -427,6 +447,59 @@ class TestQuality:
         (site / "config" / "site.yaml").write_text(text.replace("low: 0", "low: 0, high: 50"), encoding="utf-8")
         _, out, _ = fieldline(capsys, site, "run", "--json")
         assert json.loads(out.splitlines()[-1])["jobs"][0]["written"] == 1
+
+
+class TestMistakesAreToldWithoutNewRows:
+    """The first run is over and nothing new comes: what a person breaks then must not wait for the next row."""
+
+    GOOD = (
+        "from fieldline import Column, DataTable\n\n\nclass Met(DataTable):\n    'Every minute.'\n\n"
+        "    station, table, bucket, measurement, timezone = 'tower', 'Met', 'roof', 'met', '-05:00'\n"
+        "    columns = {'Temp': Column('Temp', 'degC')}\n"
+    )
+
+    @pytest.fixture(autouse=True)
+    def loaded(self, site, capsys, own_drivers):
+        self.driver, config = site / "drivers" / "roof.py", site / "config" / "site.yaml"
+        self.driver.write_text(self.GOOD, encoding="utf-8")
+        text = config.read_text(encoding="utf-8").replace("tower,", "tower, driver: roof,")
+        config.write_text(text, encoding="utf-8")
+        assert fieldline(capsys, site, "run")[0] == 0
+        assert fieldline(capsys, site, "run")[:2] == (0, "nothing new\n")
+        own_drivers()
+
+    def test_a_driver_that_breaks(self, site, capsys):
+        self.driver.write_text(self.GOOD.replace("measurement, ", ""), encoding="utf-8")
+        for _ in range(2):
+            code, _, err = fieldline(capsys, site, "run")
+            assert (code, err.count("roof.py: found ValueError")) == (1, 1)
+        self.driver.write_text(self.GOOD + "\n", encoding="utf-8")
+        assert fieldline(capsys, site, "run")[:2] == (0, "nothing new\n")
+
+    def test_a_driver_that_breaks_and_a_new_row_are_told_once(self, site, capsys):
+        self.driver.write_text("1 / 0\n", encoding="utf-8")
+        with (site / "files" / "met.dat").open("a", encoding="utf-8") as file:
+            file.write('"2026-06-25 10:52:00",3,21,60\n')
+        code, _, err = fieldline(capsys, site, "run")
+        assert (code, err.count("ZeroDivisionError")) == (1, 1)
+
+    @pytest.mark.parametrize("words", [["run", "--dry-run"], ["update-db", "files/met.dat"]])
+    def test_a_driver_that_breaks_is_told_by_every_verb(self, site, capsys, monkeypatch, words):
+        monkeypatch.chdir(site)
+        self.driver.write_text("1 / 0\n", encoding="utf-8")
+        code, _, err = fieldline(capsys, site, *words)
+        assert code == 1
+        assert "ZeroDivisionError" in err
+
+    def test_a_mistake_in_the_log_of_maintenance(self, site, capsys):
+        log = site / "config" / "maintenance.yaml"
+        log.write_text("entries:\n  - {fields: [RH], flag: bad, reason: x}\n", encoding="utf-8")
+        for _ in range(2):
+            code, _, err = fieldline(capsys, site, "run")
+            assert code == 2
+            assert "maintenance.yaml:2: entries[0].flag is 'bad'" in err
+        log.write_text("entries:\n  - {fields: [RH], flag: fail, reason: x}\n", encoding="utf-8")
+        assert fieldline(capsys, site, "run")[:2] == (0, "nothing new\n")
 
 
 def test_records_from_the_future_are_told(site, capsys):

@@ -154,6 +154,6 @@ def run(jobs: Iterable[tuple[str, Sequence[Step]]]) -> list[Outcome]:
                 log.exception("%s: a fault in the program", name)
         outcome.seconds = time.monotonic() - began
         if problems:
-            outcome.ok, outcome.message = False, "\n".join(problems)
+            outcome.ok, outcome.message = False, "\n".join(dict.fromkeys(problems))
         outcomes.append(outcome)
     return outcomes

@@ -22,6 +22,7 @@ from .logs import append_line, open_log
 
 if TYPE_CHECKING:  # a run without new rows must not pay for numpy
     from ..flagging import Checker
+    from ..quality.maintenance import Log
 
 
 def load_settings(options: argparse.Namespace) -> Settings:
@@ -54,12 +55,18 @@ def checker(settings: Settings, project: Path, store: Store | None) -> Checker:
     """What gives rows their flags, as the configuration says."""
     from ..flagging import Checker
     from ..rules import Rules
-    from ..settings import maintenance
 
     own = settings.quality
-    log = functools.cache(lambda: maintenance.load(Path(own.maintenance), project, settings.defaults.utc_offset))
+    log = functools.cache(lambda: maintenance_of(settings, project))
     site = own.site.model_dump(exclude_none=True, exclude={"heights"})
     return Checker(Rules(own.defaults, own.aliases, own.checks, site, functools.partial(_text, project)), log, store)
+
+
+def maintenance_of(settings: Settings, project: Path) -> Log:
+    """The log of maintenance. Raises: ConfigError that lists every problem."""
+    from ..settings import maintenance
+
+    return maintenance.load(Path(settings.quality.maintenance), project, settings.defaults.utc_offset)
 
 
 def busy_message(settings: Settings) -> str:

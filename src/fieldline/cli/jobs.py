@@ -28,8 +28,8 @@ from ..sources.files import Tally
 from ..sources.memory import Memory, key
 from ..sources.quarantine import Quarantine
 from ..tables import DataTable, Planner
-from . import DONE, FAILED, QUARANTINED, USAGE, drivers
-from .configured import checker, load_settings, locked
+from . import DONE, FAILED, QUARANTINED, USAGE, drivers, watched
+from .configured import checker, load_settings, locked, maintenance_of
 from .deliveries import Opened, deliver, is_behind, rebuild
 from .examine.place import room
 from .moved import follow
@@ -120,6 +120,7 @@ class Work:
         status = FAILED
         try:
             outcomes = run([("disk", [self._no_room])]) if self.tight else self._rebuild() + run(self._jobs())
+            outcomes += [one for one in run([("maintenance", [self._maintenance])]) if not one.ok]
             if self.broken:
                 outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
             if not self.options.dry_run:
@@ -193,6 +194,10 @@ class Work:
         if self.options.verb == "run":
             return [(job.name, list(self._steps(job))) for job in self._wanted()]
         every = functools.cache(self._every_table)
+        folder = self.options.project / "drivers"
+        paths = [folder / f"{name}.py" for name in drivers.names(folder)]
+        if self.options.dry_run or any(watched.has_changed(self.memory, path) for path in paths):
+            every()
         act = self._make if self.options.verb == "new-db" else self._load
         return [
             (
@@ -201,6 +206,14 @@ class Work:
             )
             for path in self.options.files
         ]
+
+    def _watch(self, path: Path, read: Callable[[], object]) -> None:
+        """Read a file of the user that has changed, though no new row may need it: a mistake is to be told at once."""
+        watched.look(self.memory, path, read, self.options.dry_run)
+
+    def _maintenance(self, _: Outcome) -> None:
+        path = self.options.project / self.settings.quality.maintenance
+        self._watch(path, lambda: maintenance_of(self.settings, self.options.project))
 
     def _wanted(self) -> list[configuration.Job]:
         """The configured jobs, or the one asked for."""
@@ -227,6 +240,8 @@ class Work:
                 else tuple[type[DataTable], ...]()
             )
         )
+        if job.driver:
+            yield lambda _: self._watch(self.options.project / "drivers" / f"{job.driver}.py", tables)
         own = self.settings.for_job(job)
         for pattern in job.files:
             paths = expand(pattern, self.options.project)
@@ -323,6 +338,8 @@ class Work:
         for name in drivers.names(folder):
             try:
                 tables += drivers.load(folder, name)
+                if not self.options.dry_run:
+                    watched.is_good(self.memory, folder / f"{name}.py")
             except InputError as error:
                 self.broken.append(str(error))
         return tuple(tables)
