@@ -100,6 +100,21 @@ def test_a_name_tells_where_its_sensor_is(name, metres, soil, words):
     assert levels.words(at, soil) == words
 
 
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (("TA_1_1_1",), ["TA 1_1_1"]),
+        (("SW_IN_1_2_A",), ["SW_IN 1_2_A"]),
+        (("TA_1_1_1", "TA_1_2_1"), ["level 1, plot 1, no. 1", "level 2, plot 1, no. 1"]),
+        (("Temp_46m",), ["46 m"]),
+    ],
+)
+def test_a_position_alone_is_called_as_its_name_has_it(names, labels):
+    fields = {name: Field(name, "number", "degC" if name.startswith("T") else "W m-2") for name in names}
+    panels = [panel for group in arrange([Known("b", "m", "s", fields)]).groups for panel in group.panels]
+    assert [one.label for one in next(panel for panel in panels if panel.kind == "lines").series] == labels
+
+
 def test_a_station_called_after_its_height_gives_it_to_its_fields_but_not_to_its_battery():
     layout = arrange([known("PPFD", "Battery_voltage", station="46m", PPFD="umol m-2 s-1", Battery_voltage="V")])
     assert {one.name: one.height for one in layout.tables[0].fields} == {"PPFD": 46, "Battery_voltage": None}

@@ -121,5 +121,12 @@ def words(at: Place, soil: bool) -> str:
     return ", ".join(parts)
 
 
+def numbered(at: Place) -> str:
+    """A place without metres as AmeriFlux writes it, for a series that stands alone: 'TA 1_1_1'; else ''."""
+    if at.level is None or at.metres is not None:
+        return ""
+    return f"{at.core} {at.plot}_{at.level}_{'A' if at.replicate is None else at.replicate}"
+
+
 def _start(top: float, bottom: float) -> str:
     return f"{round(top * (100 if bottom < 1 else 1), 4):g}"

@@ -234,6 +234,8 @@ def _panel(kind: Kind, title: str, unit: str, series: Sequence[Shown], descripti
 def _labelled(series: Sequence[Shown]) -> list[Shown]:
     """Series whose labels tell them apart: by level, statistic, quantity, station, table, and at last name."""
     found = list(series)
+    if len(found) == 1 and (name := levels.numbered(found[0].at)):
+        return [replace(found[0], label=name)]
     if len({one.sort.variable for one in series}) > 1:
         found = [replace(one, label=_with_core(one)) for one in found]
     found = _told(found, lambda one: one.at.word)
