@@ -150,6 +150,14 @@ def test_the_environment_wins_over_the_secret_and_that_over_the_file(read):
     assert read(text, environ={**environ, "INFLUXDB_ORG": "ours"}).influxdb.org == "ours"
 
 
+@pytest.mark.parametrize("path", ["/ui", "/orgs/0f2c5e1b9a7d4c30/data-explorer", "/signin", "/api/v2"])
+def test_the_address_of_a_page_is_not_that_of_the_server(read, path):
+    said = "must be the address of the server, without the path of a page or a question"
+    assert problems(read, f"influxdb: {{url: 'https://x{path}'}}") == [f"config/site.yaml:1: influxdb.url {said}"]
+    assert problems(read, environ={"INFLUXDB_URL": f"https://x{path}"}) == [f"environment: INFLUXDB_URL {said}"]
+    assert read("influxdb: {url: 'https://x/behind/a/proxy'}").influxdb.url == "https://x/behind/a/proxy"
+
+
 def test_empty_means_not_set(read):
     settings = read("influxdb: {org: yaml}", secret=dict.fromkeys(SECRET_NAMES, ""), environ={"INFLUXDB_ORG": " "})
     assert (settings.influxdb.org, settings.influxdb.token) == ("yaml", None)

@@ -161,3 +161,15 @@ def test_a_word_that_a_verb_does_not_know_shows_what_that_verb_knows(capsys):
         cli(None, ["dashboards", "export", "--out", "X"])
     err = capsys.readouterr().err
     assert ended.value.code == 2 and "usage: fieldline dashboards" in err and "unrecognized arguments: --out" in err
+
+
+def test_the_fields_of_a_bucket_are_listed_without_those_of_flags(site, capsys):
+    (site / "files" / "met.dat").write_text(MET.replace('"%"', '"1"').replace(",60\n", ',"ok"\n'), encoding="utf-8")
+    fieldline(capsys, site, "run")
+    listed = [line.split() for line in fieldline(capsys, site, "read", "field")[1].splitlines()]
+    assert listed[0] == ["measurement", "field", "kind", "unit", "flags"]
+    met = {line[1]: line[2:] for line in listed if line[0] == "Met"}
+    assert met["Temp"] == ["number", "Deg", "C", "yes"] and met["station"] == ["tag", "-", "-"]
+    assert not [name for name in met if name.endswith(("_qc", "_qcbits"))]
+    every = fieldline(capsys, site, "read", "field", "--flags")[1]
+    assert " Temp_qc " in every and " Temp_qcbits " in every

@@ -209,6 +209,7 @@ def _read_options(parser: argparse.ArgumentParser) -> None:
         "measurement", nargs="?", metavar="MEASUREMENT", help="left out: list the bucket's measurements"
     )
     parser.add_argument("--field", action="append", metavar="F", help="only this field; may be given several times")
+    parser.add_argument("--flags", action="store_true", help="list a bucket's fields with the flags beside them")
     parser.add_argument("--start", metavar="T", help="from this time on (2021-06-25T10:50Z, or -3h: three hours ago)")
     parser.add_argument("--end", metavar="T", help="up to this time, itself excluded")
     parser.add_argument(

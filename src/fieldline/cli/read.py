@@ -33,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
         if options.bucket is None:
             print(hints.whole(_buckets(store), options))
         elif options.measurement is None:
-            print(_measurements(store, options.bucket))
+            print(_measurements(store, options.bucket, options.flags))
         else:
             _rows(store, options, settings.quality.aliases)
     except Rejected as rejected:
@@ -80,13 +80,24 @@ def _buckets(store: Store) -> str:
     return table(("bucket", "keeps", "measurements"), rows)
 
 
-def _measurements(store: Store, bucket: str) -> str:
-    rows = [
-        (name, field.name, "tag" if field.tag else field.kind, field.unit or "-")
-        for name in store.measurements(bucket)
-        for field in store.fields(bucket, name).values()
-    ]
-    return table(("measurement", "field", "kind", "unit"), rows)
+def _measurements(store: Store, bucket: str, flags: bool) -> str:
+    """The fields of a bucket, and whether each has flags; these are fields themselves and listed if `flags`."""
+    rows = list[tuple[str, ...]]()
+    for name in store.measurements(bucket):
+        known = store.fields(bucket, name)
+        own = {f"{field}{end}" for field in known for end in FLAG_ENDS} & known.keys()
+        rows += [
+            (
+                name,
+                field.name,
+                "tag" if field.tag else field.kind,
+                field.unit if field.unit and field.kind != "text" else "-",
+                "yes" if f"{field.name}{FLAG_ENDS[0]}" in known else "-",
+            )
+            for field in known.values()
+            if flags or field.name not in own
+        ]
+    return table(("measurement", "field", "kind", "unit", "flags"), rows)
 
 
 def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str]) -> None:

@@ -47,6 +47,12 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _server(text: str) -> str:
+    if re.match(r"https?://[^/]+/(orgs|ui|signin|login|api|onboarding|query|write)(/|$)", text, re.IGNORECASE):
+        raise ValueError("must be the address of the server, without the path of a page or a question")
+    return _url(text)
+
+
 def _proxy(text: str) -> str:
     if text and not re.match(r"http://[^/\s]", text, re.IGNORECASE):
         raise ValueError("must begin with http:// and the name of a machine, also where the server has https://")
@@ -89,6 +95,7 @@ Clock = Annotated[str, AfterValidator(_clock)]
 Days = Annotated[int, Field(ge=1, le=36500)]  # a century, so that no date overflows
 Unknown = Literal["load", "refuse"]
 Url = Annotated[str, AfterValidator(_url)]
+Server = Annotated[str, AfterValidator(_server)]
 
 
 class Section(BaseModel):
@@ -108,7 +115,7 @@ class Section(BaseModel):
 class Influxdb(Section):
     """The InfluxDB server to write to when `store` is influxdb."""
 
-    url: Url = Field(default="", description="address of the server; needed when `store` is influxdb")
+    url: Server = Field(default="", description="address of the server; needed when `store` is influxdb")
     org: str = Field(default="", description="organization; empty where the server has none")
     token: SecretStr | None = Field(
         default=None, description="goes into secret.py or INFLUXDB_TOKEN, never into the YAML"

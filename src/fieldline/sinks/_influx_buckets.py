@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from ..errors import Denied, Rejected, StoreError
 from . import _influx_answers as answers
 from . import _influxql as ql
-from ._influx_faults import MAKE_IT, Answer, Place, make_fault
+from ._influx_faults import AN_ORG, MAKE_IT, Answer, Place, make_fault
 
 DAY = 86_400  # s
 PAGE = 100  # buckets in one answer
@@ -219,8 +219,7 @@ class V2(_OnWire):
             names = ", ".join(str(one.get("name")) for one in found) or "none that this token may see"
             raise Denied(
                 f"{self.wire.place(bucket)}: found as organisations: {names}; expected {self.wire.org or 'one'}.\n"
-                "  Correct `org` in secret.py or INFLUXDB_ORG; the 16 letters and digits in the address of the server's"
-                " own page work too."
+                f"  Correct {AN_ORG}; the 16 letters and digits in the address of the server's own page work too."
             )
         return str(found[0]["id"])
 

@@ -18,6 +18,8 @@ from ..errors import Denied, Rejected, StoreError, TooLarge, Unreachable
 MOST = 500  # characters of the server's words in a message
 MAKE_IT = "Make it with: python new-db.py FILE"
 A_TOKEN = "`token` in secret.py or INFLUXDB_TOKEN"
+A_URL = "`influxdb.url` in the configuration, unless secret.py or INFLUXDB_URL sets it"
+AN_ORG = "`influxdb.org` in the configuration, unless secret.py or INFLUXDB_ORG sets it"
 LATER = "Try again later; rows for it wait in the outbox."
 BUSY = (408, 425, 429)  # of the 4xx, those that time alone mends
 NOT_OURS = (402, 405)  # of the 4xx, those that say nothing about the rows
@@ -179,12 +181,10 @@ def _denied(status: int, said: str, found: str, place: Place) -> Denied:
             f"{found}, expected the right to use {what}.\n  Make a token that may read and write it, and set {A_TOKEN}."
         )
     if status == 404 and re.search(r"(?i)\borg", said):
-        return Denied(
-            f"{found}, expected an organisation that is there.\n  Correct `org` in secret.py or INFLUXDB_ORG."
-        )
+        return Denied(f"{found}, expected an organisation that is there.\n  Correct {AN_ORG}.")
     if status == 404 and re.search(r"(?i)bucket|database|dbrp|retention|resource", said):
         return Denied(f"{found}, expected a bucket that is there.\n  {MAKE_IT}", no_bucket=True)
-    return Denied(f"{found}, expected the API of InfluxDB.\n  Correct `url` in secret.py or INFLUXDB_URL.")
+    return Denied(f"{found}, expected the API of InfluxDB.\n  Correct {A_URL}.")
 
 
 def wants_login(found: str) -> Denied:

@@ -35,7 +35,7 @@ from . import _asked as asked
 from . import _influx_answers as answers
 from . import _influx_buckets as buckets_of
 from . import _influx_rights as rights
-from ._influx_faults import Answer, Gone, Place, date_of, fault, read_fault, refusal, refuse_wide
+from ._influx_faults import A_URL, Answer, Gone, Place, date_of, fault, read_fault, refusal, refuse_wide
 from ._influx_lost import lost, stopped
 
 if TYPE_CHECKING:  # a run that only delivers what waits must not pay for this import
@@ -361,10 +361,7 @@ class Influx:
         return lost(self.place(), said)
 
     def _no_address(self) -> Denied:
-        return Denied(
-            f"{self._url}: expected an address such as https://host:8086.\n"
-            "  Correct `url` in secret.py or INFLUXDB_URL."
-        )
+        return Denied(f"{self._url}: expected an address such as https://host:8086.\n  Correct {A_URL}.")
 
     def _api(self) -> Any:
         """What carries the requests; made when first needed. Raises: Denied, when what we were given cannot do."""
