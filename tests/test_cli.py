@@ -406,6 +406,21 @@ class TestQuality:
         assert (second["AirTC_Avg"], second["AirTC_Avg_qc"], second["AirTC_Avg_qcbits"]) == (57.5, 1, 0)
         assert first["RECORD"] == 1
 
+    def test_recheck_tells_entries_of_the_log_that_speak_of_nothing(self, site, capsys):
+        (site / "config" / "maintenance.yaml").write_text(
+            "entries:\n"
+            "  - {station: towre, fields: [RH], flag: fail, reason: x}\n"
+            "  - {station: tower, fields: [RH, Rh_*], flag: fail, reason: x}\n"
+            "  - {fields: [AirTC*], gain: 2, reason: x}\n",
+            encoding="utf-8",
+        )
+        code, out, _ = fieldline(capsys, site, "recheck")
+        assert code == 0
+        assert [line for line in out.splitlines() if line.startswith("note")] == [
+            "note: config/maintenance.yaml:2: no station 'towre' is stored (tower); the entry does nothing",
+            "note: config/maintenance.yaml:3: no field 'Rh_*' of station tower is stored; it does nothing",
+        ]
+
     def test_recheck_after_a_load_changes_nothing_even_where_columns_have_no_check(self, site, capsys, own_drivers):
         (site / "drivers" / "roof.py").write_text(
             "from fieldline import Column, DataTable, spike\n\n\n"

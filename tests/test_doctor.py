@@ -399,6 +399,16 @@ def test_a_file_from_the_future_is_told(site, capsys):
     assert "was changed 9.5 d in the future" in worst(doctor(capsys, site)[1]["tower"]).text
 
 
+def test_an_entry_of_the_log_for_a_station_that_is_not_read_is_told(site, capsys):
+    rest = "flag: fail, reason: x}\n"
+    text = f"entries:\n  - {{station: umb, fields: ['RH*'], {rest}  - {{fields: ['*'], {rest}"
+    (site / "config" / "maintenance.yaml").write_text(text, encoding="utf-8")
+    main("run", [], site)
+    _, found = doctor(capsys, site)
+    told = [one.text for one in found["maintenance"] if one.state == "warn"]
+    assert told == ["config/maintenance.yaml:2: no station 'umb' is stored (tower); the entry does nothing"]
+
+
 def test_a_log_of_maintenance_and_checks_that_are_wrong_fail(site, capsys):
     configure(site, "quality: {checks: {Met: {Temp: {no_such_check: {}}}}}\n")
     (site / "config" / "maintenance.yaml").write_text("entries:\n  - {fields: [x], flag: perhaps}\n", encoding="utf-8")

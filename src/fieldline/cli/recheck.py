@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..ports import Store
 from ..settings import Settings
 from . import hints
-from .configured import checker, load_settings, locked
+from .configured import checker, load_settings, locked, maintenance_of
 from .deliveries import opened
 from .judging import declared_tables, judge_measurement
 from .show import table
@@ -28,6 +28,7 @@ def main(options: argparse.Namespace) -> int:
     with locked(settings), opened(options, settings) as work:
         done = list(_all(work.store, options, settings, start, end))
         outcome = work.deliver()
+        idle = list(maintenance_of(settings, options.project).idle(_stored(work.store)))
     if outcome is not None and outcome.message != "ok":
         print(hints.whole(outcome.message, options), file=sys.stderr)
     print(
@@ -35,7 +36,22 @@ def main(options: argparse.Namespace) -> int:
         if done
         else "nothing is stored that could be judged"
     )
+    for line in idle:
+        print(f"note: {line}")
     return 0 if outcome is None or outcome.ok else 1
+
+
+def _stored(store: Store) -> dict[str, set[str]]:
+    """The fields that the store has of each station; '' for measurements without the tag."""
+    found: dict[str, set[str]] = {}
+    for bucket in store.buckets():
+        for measurement in store.measurements(bucket):
+            if measurement != "runs":
+                fields = {one.name for one in store.fields(bucket, measurement).values() if not one.tag}
+                latest = store.latest(bucket, measurement)
+                for station in latest["station"].astype(str).unique() if "station" in latest else [""]:
+                    found.setdefault(station, set()).update(fields)
+    return found
 
 
 def _all(

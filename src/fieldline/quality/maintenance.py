@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -14,7 +14,10 @@ if TYPE_CHECKING:  # a run without new rows must not pay for pandas
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the log. start, end: UTC, both included; None: open. flag: as in flags.py, or None: a correction."""
+    """One line of the log. start, end: UTC, both included; None: open. flag: as in flags.py, or None: a correction.
+
+    place: where it stands, as in `config/maintenance.yaml:2`.
+    """
 
     station: str
     fields: tuple[str, ...]
@@ -25,6 +28,7 @@ class Entry:
     flag: int | None = None
     gain: float = 1.0
     offset: float = 0.0
+    place: str = ""
 
     def holds(self, station: str, name: str) -> bool:
         """Whether the entry speaks of this field of this station."""
@@ -58,6 +62,22 @@ class Log:
         return any(
             one.flag is not None and any(fnmatchcase(name, pattern) for pattern in one.fields) for one in self.entries
         )
+
+    def idle(self, stored: Mapping[str, Collection[str]]) -> Iterator[str]:
+        """What to say of entries that speak of no station or no field that there is: a name was misspelled, perhaps.
+
+        Args:
+            stored: the fields of each station.
+        """
+        for entry in self.entries:
+            stations = [name for name in stored if fnmatchcase(name, entry.station)]
+            if not stations:
+                known = ", ".join(sorted(filter(None, stored))) or "none"
+                yield f"{entry.place}: no station {entry.station!r} is stored ({known}); the entry does nothing"
+            for pattern in entry.fields if stations else ():
+                if not any(fnmatchcase(name, pattern) for station in stations for name in stored[station]):
+                    where = f" of station {', '.join(sorted(stations))}" if entry.station != "*" else ""
+                    yield f"{entry.place}: no field {pattern!r}{where} is stored; it does nothing"
 
     def corrected(self, frame: pd.DataFrame, stations: pd.Series[str], names: Sequence[str]) -> pd.DataFrame:
         """Columns `<field>_corrected` = value × gain + offset, for those of `names` that an entry corrects.

@@ -97,7 +97,8 @@ def load(path: Path, project: Path, zone: str) -> Log:
     ]
     if problems:
         raise ConfigError(problems)
-    return Log(tuple(_entry(line, zone) for line in lines.entries))
+    places = [f"{document.name}:{document.line(('entries', number))}" for number in range(len(lines.entries))]
+    return Log(tuple(_entry(line, zone, place) for line, place in zip(lines.entries, places, strict=True)))
 
 
 def _csv(path: Path, project: Path) -> Document:
@@ -120,7 +121,7 @@ def _wrong(lines: Lines, document: Document, zone: str) -> Iterator[str]:
             yield f"{where}: from is {line.start}, must not be after to, which is {line.end}"
 
 
-def _entry(line: Line, zone: str) -> Entry:
+def _entry(line: Line, zone: str, place: str) -> Entry:
     return Entry(
         line.station,
         line.fields,
@@ -131,6 +132,7 @@ def _entry(line: Line, zone: str) -> Entry:
         None if line.flag is None else FLAGS[line.flag],
         1.0 if line.gain is None else line.gain,
         line.offset or 0.0,
+        place,
     )
 
 

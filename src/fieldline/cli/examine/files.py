@@ -34,7 +34,7 @@ def look(visit: Visit) -> Iterator[Finding]:
     """Findings about the files of every job; fills `visit.layouts`."""
     if not visit.settings.jobs:
         yield warn("jobs", "there is none", "Add one to `jobs:` in the configuration.")
-    known, owners = _known(visit), dict[Path, str]()
+    known, owners = remembered(visit), dict[Path, str]()
     for job in visit.settings.jobs:
         try:
             planner = _planner(visit, job)
@@ -44,7 +44,7 @@ def look(visit: Visit) -> Iterator[Finding]:
             yield from _pattern(visit, job, pattern, planner, owners, known)
 
 
-def _known(visit: Visit) -> dict[str, FileSeen]:
+def remembered(visit: Visit) -> dict[str, FileSeen]:
     """What the runs remember of files; nothing where their memory can't be opened, which `last run` tells."""
     try:
         memory = Memory(visit.settings.home / "state.db", frozen=True)

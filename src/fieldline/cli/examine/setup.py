@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, InputError
+from ...quality.maintenance import Log
 from ...settings import Settings, maintenance
 from ...settings.loader import read
 from ...settings.secrets import Given, given, read_secret
@@ -16,7 +17,7 @@ from .. import drivers
 from ..configured import checker, load_settings
 from ..show import counted
 from . import Finding, Visit, fail, of, ok, warn
-from .files import fields
+from .files import fields, remembered
 
 DEFAULT = Path("config/site.yaml")
 
@@ -128,8 +129,16 @@ def code(project: Path, used: set[str]) -> Iterator[Finding]:
         yield ok("drivers", ", ".join(good))
 
 
-def quality(visit: Visit) -> Iterator[Finding]:
-    """Findings about the log of maintenance and the configured checks."""
+def _of_no_station(visit: Visit, log: Log) -> Iterator[str]:
+    """Entries of the log of maintenance for a station of which no file was read."""
+    headers = [seen.place.header for seen in remembered(visit).values() if seen.place.header]
+    if headers:
+        every = {name for entry in log.entries for name in entry.fields}  # which fields there are, the store knows
+        yield from log.idle({header.station: every for header in headers})
+
+
+def _maintenance(visit: Visit) -> Iterator[Finding]:
+    """Findings about the log of maintenance."""
     own = visit.settings.quality
     try:
         log = maintenance.load(Path(own.maintenance), visit.project, visit.settings.defaults.utc_offset)
@@ -139,6 +148,13 @@ def quality(visit: Visit) -> Iterator[Finding]:
     else:
         if log.entries:
             yield ok("maintenance", f"{own.maintenance}: {counted(len(log.entries), 'entry', 'entries')}")
+        for one in _of_no_station(visit, log):
+            yield warn("maintenance", one, "Correct the name; then `fieldline recheck` applies the entry.")
+
+
+def quality(visit: Visit) -> Iterator[Finding]:
+    """Findings about the log of maintenance and the configured checks."""
+    yield from _maintenance(visit)
     try:
         rules = checker(visit.settings, visit.project, None).rules
         for layout in visit.layouts:
