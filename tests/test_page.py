@@ -1141,6 +1141,56 @@ def test_daily_rows_have_a_range_of_their_own_where_a_day_is_shown(look, tmp_pat
             seen.close(tmp_path)
 
 
+@pytest.mark.parametrize("width", [360, 1400])
+def test_no_title_and_no_unit_is_cut_off(look, width):
+    page = look("#find=photosynthetic", viewport={"width": width, "height": 1000}).page
+    page.wait_for_timeout(300)
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
+    assert page.locator(".panel:visible h3").count() > 3
+    assert page.locator(".panel:visible h3").evaluate_all(cut) == []
+    units = page.locator(".panel:visible h3 .unit").evaluate_all("(all) => all.map((one) => one.clientHeight)")
+    assert max(units) < 24, "on one line"
+
+
+def test_frames_of_one_row_end_together(look):
+    page = look("#find=photosynthetic").page
+    assert page.locator(".panel:visible").first.bounding_box()["width"] > 800, "long names take two columns"
+    ends = """(all) => all.map((one) => one.getBoundingClientRect()).map(({ top, bottom }) => [top, bottom])"""
+    until(page, f"(({ends})([...document.querySelectorAll('.grid .panel')]).length) > 3")
+    rows = {}
+    for top, bottom in page.locator("main > section:visible").first.locator(".panel:visible").evaluate_all(ends):
+        rows.setdefault(top, set()).add(round(bottom))
+    assert {len(ends) for ends in rows.values()} == {1}
+
+
+@pytest.mark.parametrize("hash_", ["", "#from=2025-11-24T10:00:00.000Z&to=2026-01-02T12:00:00.000Z"])
+def test_the_row_of_buttons_is_one_row_at_1400_pixels(look, tmp_path, hash_):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        for name in ("CR3000_CCRdam", "CR6_FCRcatwalk", "FRF_Village", "Station", "Another_one"):
+            put(server.store, "b", "m", name, {"Temp_2m": 1.0}, pd.Timestamp.now("UTC").floor("s"))
+        seen = look(hash_, url=server.url, wait="#link", viewport={"width": 1385, "height": 800})
+        tops = seen.page.locator("#toolbar > *").evaluate_all(
+            "(all) => all.map((one) => one.getBoundingClientRect().top)"
+        )
+        assert max(tops) - min(tops) < 10
+        seen.close(tmp_path)
+
+
+def test_equal_grades_do_not_hide_each_other(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        times = pd.date_range(end=pd.Timestamp.now("UTC").floor("s"), periods=60, freq="30min").as_unit("ns")
+        grades = dict.fromkeys(("FC_SSITC_TEST", "H_SSITC_TEST", "LE_SSITC_TEST"), 1.0)
+        server.store.write("b", "flux", pd.DataFrame(grades, index=times), (), dict.fromkeys(grades, "grade"))
+        seen = look("#last=1d", url=server.url)
+        name = first_of(seen.page, "diagnostics").get_attribute("data-panel")
+        assert seen.page.locator(f'[data-panel="{name}"] li[data-series]').count() == 3
+        column = inks(seen.page, name, [(0.517, y / 400) for y in range(400)])
+        assert len({tuple(one[:3]) for one in column if one[3] > 250 and max(one[:3]) - min(one[:3]) > 60}) == 3
+        value = seen.page.locator(f'[data-panel="{name}"] li .value').first.inner_text()
+        assert value.startswith("1"), "what is said is what was measured"
+        seen.close(tmp_path)
+
+
 # ---- what the pictures say
 
 

@@ -43,6 +43,7 @@ function begin(found, answer) {
   laidOut = now();
   document.title = status.title(found);
   put(document.getElementById("stations"), status.stations(found));
+  document.getElementById("stations").title = status.stations(found);
   leadBy(lead);
   ledTo = JSON.stringify(lead());
   follow();

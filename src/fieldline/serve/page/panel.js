@@ -27,13 +27,14 @@ export class Panel {
       this.head(), this.body, this.note, this.numbers, this.words);
     this.root.classList.toggle("large", state.large.has(panel.id));
     this.root.classList.toggle("wide", pictures.isWide(panel));
+    this.root.classList.toggle("broad", pictures.isBroad(panel));
   }
 
   head() {
     const { panel } = this;
     this.how = el("span.how");
     return el("header", {},
-      el("h3", { id: `${this.id}-title`, title: [panel.title, panel.description].filter(Boolean).join("\n") }, panel.title,
+      el("h3", { id: `${this.id}-title`, title: [panel.title, panel.description].filter(Boolean).join("\n") }, `${panel.title} `,
         panel.unit ? el("span.unit", { text: unit(panel.unit) }) : null),
       this.how, this.menu());
   }

@@ -11,6 +11,7 @@ import * as profile from "./profile.js";
 import * as rose from "./rose.js";
 
 const KINDS = { __proto__: null, balance, depth, diagnostics: lines, fingerprint, flags, lines, missing, pair, profile, rose };
+const VALUE = 12, LETTERS = 180; // of a value beside its name; of four lines in a column
 const WIDE = new Set(["depth", "flags", "missing"]);
 
 /**
@@ -19,6 +20,11 @@ const WIDE = new Set(["depth", "flags", "missing"]);
  * `restyle()` for other colours or another clock; `close()`.
  */
 export function make(box, panel) { return (KINDS[panel.kind] ?? lines).make(box, panel); }
+
+/** Whether its names would take more room than its lines in one column: then it takes two. */
+export function isBroad({ kind, series }) {
+  return kind === "lines" && series.reduce((letters, { label }) => letters + label.length + VALUE, 0) > LETTERS;
+}
 
 /** Whether a picture takes the whole width. */
 export function isWide(panel) { return WIDE.has(panel.kind); }

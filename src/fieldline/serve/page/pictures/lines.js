@@ -13,6 +13,7 @@ import { flagStrip } from "./strip.js";
 
 const HEIGHT = 196, LARGE = 380;
 const LONG = 6, FEW = 6; // a long unit is not repeated for many series: it stands in the title
+const APART = 0.022; // of the height of a picture, between equal grades
 const DASHES = [undefined, [7, 3], [2, 3], [9, 3, 2, 3]]; // for series of one colour
 
 /**
@@ -42,7 +43,7 @@ export function make(box, panel, own = {}) {
     if (!me.table) return;
     const { table } = me;
     series.forEach((one, i) => entries[i].button.setAttribute("aria-pressed", String(!state.off.has(one.key))));
-    const data = [table.time, ...series.map(({ key }) => table.columns.get(key).mean)];
+    const data = [table.time, ...drawn(panel, table, shown(), series)];
     if (me.u) {
       series.forEach((one, i) => { if (me.u.series[i + 1].show !== !state.off.has(one.key)) me.u.setSeries(i + 1, { show: !state.off.has(one.key) }, false); });
       me.u.setData(data);
@@ -76,6 +77,17 @@ export function make(box, panel, own = {}) {
     restyle() { if (me.u) { unplot(me.u); me.u = null; draw(); } },
     close() { deaf.forEach((stop) => stop()); if (me.u) unplot(me.u); },
   };
+}
+
+/** The values as they are drawn: grades and bits, which are often equal, a little above each other, so that none hides another. */
+function drawn({ kind }, table, seen, series) {
+  const means = series.map(({ key }) => table.columns.get(key).mean);
+  if (kind !== "diagnostics" || seen.length < 2) return means;
+  const [low, high] = rangeOf(table, seen), apart = (high - low) * APART;
+  return series.map((one, i) => {
+    const up = (seen.indexOf(one) - (seen.length - 1) / 2) * apart;
+    return means[i].map((value) => (value == null ? value : value - up));
+  });
 }
 
 /** How many windows to ask for: one for each pixel or two, in steps so that pictures of nearly one width ask the same. */
