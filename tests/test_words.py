@@ -6,13 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 
-from fieldline.cli import hints
+from fieldline.cli import hints, show
 from fieldline.cli import main as cli
 from fieldline.cli.report import report
 from fieldline.manager import Outcome
+from fieldline.quality import words as quality_words
 from test_cli import MET, fieldline, site
 
 __all__ = ["site"]
@@ -173,3 +175,45 @@ def test_the_fields_of_a_bucket_are_listed_without_those_of_flags(site, capsys):
     assert not [name for name in met if name.endswith(("_qc", "_qcbits"))]
     every = fieldline(capsys, site, "read", "field", "--flags")[1]
     assert " Temp_qc " in every and " Temp_qcbits " in every
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(2770 * 86_400, "7.6 years"), (399 * 86_400, "399 d"), (1e11, "3,168.9 years"), (90, "90 s"), (-7200, "-2 h")],
+)
+def test_a_long_time_is_told_in_years(seconds, words):
+    assert show.span(seconds) == words
+    if seconds > 0:
+        assert quality_words.span(pd.Timedelta(min(seconds, 9e9), unit="s")) == (
+            words if seconds < 9e9 else "285.2 years"
+        )
+
+
+def test_status_names_files_shortly_where_that_is_enough(site, capsys):
+    (site / "files" / "new.dat").write_text("", encoding="utf-8")
+    fieldline(capsys, site, "run")
+    _, out, _ = fieldline(capsys, site, "status")
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("tower")] == ["met.dat", "new.dat"]
+    (site / "files" / "b").mkdir()
+    (site / "files" / "b" / "met.dat").write_text("", encoding="utf-8")
+    jobs = "jobs:\n  - {name: tower, files: ['files/**/*.dat', 'none/*.dat'], utc_offset: '-05:00'}\n"
+    (site / "config" / "site.yaml").write_text(jobs, encoding="utf-8")
+    _, out, _ = fieldline(capsys, site, "status")
+    names = {line.split()[1] for line in out.splitlines() if line.startswith("tower")}
+    whole = {str(site / "files" / "b" / "met.dat"), str(site / "files" / "met.dat")}
+    assert names == {*whole, "new.dat", "none/*.dat"}
+
+
+def test_quality_lists_the_fields_with_something(site, capsys):
+    (site / "files" / "met.dat").write_text(MET.replace(",2,20.75,", ",2,-200,"), encoding="utf-8")
+    fieldline(capsys, site, "run")
+    out = fieldline(capsys, site, "quality")[1]
+    assert "in it" in out and "flagged then" not in out
+    every = fieldline(capsys, site, "quality", "--all")[1]
+    assert "RH" in every and "Temp" in every
+    good = MET.replace('"NAN"', "61").splitlines()
+    (site / "files" / "met.dat").write_text("\n".join(good).replace("Met", "Good") + "\n", encoding="utf-8")
+    fieldline(capsys, site, "run")
+    out = fieldline(capsys, site, "quality", "field", "Good")[1]
+    assert "2 fields are good throughout; --all lists them too" in out and "RH" not in out
+    assert "RH" in fieldline(capsys, site, "quality", "field", "Good", "--all")[1]

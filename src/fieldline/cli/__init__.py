@@ -243,6 +243,7 @@ def _quality_options(parser: argparse.ArgumentParser) -> None:
         "--to", dest="end", metavar="T", help="up to this time, itself excluded (default: the newest record)"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
+    parser.add_argument("--all", action="store_true", help="list fields too of which every value is good")
 
 
 def _simulate_options(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from ..quality.words import VERDICTS, checks, clock, percent, span
 from ..settings import Settings
 from ..sources.memory import Memory
 from .configured import load_settings
-from .show import table
+from .show import counted, table
 from .stores import open_store
 from .times import iso, moment
 
@@ -96,7 +96,7 @@ def main(options: argparse.Namespace) -> int:
         silent = [one for group in groups for one in _silent(store, group, found)]
     finally:
         store.close()
-    _print(found, silent)
+    _print(found, silent, options.all)
     if found and start is None:
         print("these are the newest seven days of each bucket; for more add for example --from -30d", file=sys.stderr)
     if options.html is not None:
@@ -107,9 +107,9 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print(found: Sequence[Series], silent: Sequence[Silent]) -> None:
+def _print(found: Sequence[Series], silent: Sequence[Silent], every: bool) -> None:
     for one in found:
-        print(_table(one), end="\n\n")
+        print(_table(one, every), end="\n\n")
     for each in silent:
         print(each.words)
     if not found:
@@ -240,14 +240,19 @@ def _intervals(settings: Settings) -> dict[tuple[str, str], pd.Timedelta]:
     return {key: pd.Timedelta(min(many), unit="ns") for key, many in found.items() if len(many) == 1}
 
 
-def _table(one: Series) -> str:
-    """The title, the range and a line for each field."""
+def _table(one: Series, all_fields: bool) -> str:
+    """The title, the range and a line for each field that is not good throughout, or for each."""
     report = one.report
     every = f"a row every {span(report.interval)}" if report.interval is not None else "interval not known"
     came = f"{report.rows:,} rows came, {report.absent:,} did not"
-    heads = ("field", *(f"{word} %" for word in VERDICTS.values()), "worst hour", "flagged then", "checks")
-    rows = [_cells(field) for field in report.fields]
-    return f"{one.title}\n{clock(report.start)} to {clock(report.end)} UTC, {every}: {came}\n" + table(heads, rows)
+    heads = ("field", *(f"{word} %" for word in VERDICTS.values()), "worst hour", "in it", "checks")
+    shown = [field for field in report.fields if all_fields or field.good < field.total]
+    text = f"{one.title}\n{clock(report.start)} to {clock(report.end)} UTC, {every}: {came}\n"
+    if shown:
+        text += table(heads, [_cells(field) for field in shown])
+    hidden = len(report.fields) - len(shown)
+    more = f"{counted(hidden, 'field is', 'fields are')} good throughout; --all lists them too" if hidden else ""
+    return "\n".join(filter(None, [text.rstrip("\n"), more]))
 
 
 def _cells(field: FieldReport) -> tuple[str, ...]:

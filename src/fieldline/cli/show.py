@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+_YEAR = 31_556_952  # [s]
+
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], colours: Sequence[str] = ()) -> str:
     """Columns under their heads; those whose cells are numbers stand to the right.
@@ -32,9 +34,11 @@ def _is_number(text: str) -> bool:
 
 
 def span(seconds: float | None) -> str:
-    """A length of time as a person says it: 45 s, 12 min, 3.5 h, 4 d."""
+    """A length of time as a person says it: 45 s, 12 min, 3.5 h, 4 d, 7.6 years."""
     if seconds is None:
         return "-"
+    if abs(seconds) >= 400 * 86_400:
+        return f"{seconds / _YEAR:,.1f} years"
     for unit, width in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if abs(seconds) >= 2 * width or (abs(seconds) >= width and seconds % width == 0):
             return f"{seconds / width:.3g} {unit}"

@@ -6,13 +6,13 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..outbox import SCHEMA
-from ..patterns import expand
 from ..settings import Settings
 from ..sources.memory import FileSeen, Memory, TableSeen
 from ..sources.memory import key as file_key
@@ -78,7 +78,9 @@ def main(options: argparse.Namespace) -> int:
         print(full)
     print(f"archive: {waiting.archive_in_words(settings)}")
     heads = ("job", "file", "table", "read", "quarantined", "missing", "newest", "age", "every", "state")
-    print(table(heads, [_cells(line) for line in lines], _painter(lines)) if lines else "no file is configured")
+    names = _names(lines)
+    rows = [_cells(line, name) for line, name in zip(lines, names, strict=True)]
+    print(table(heads, rows, _painter(lines)) if lines else "no file is configured")
     for line in lines:
         if line.trouble:
             print(hints.whole(line.trouble, options))
@@ -90,7 +92,7 @@ def _lines(settings: Settings, project: Path, memory: Memory, now: datetime) -> 
     shown = set[str]()
     for job in settings.jobs:
         for pattern in job.files:
-            paths = expand(pattern, project)
+            paths = job.expand(pattern, project)
             if not paths:
                 yield Line(job.name, pattern, "-", "waiting", trouble=f"{pattern}: no file of this name yet")
             for path in paths:
@@ -152,10 +154,20 @@ def _last_run(began: str | None, ended: str | None, status: str | None, now: dat
     )
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _names(lines: list[Line]) -> list[str]:
+    """How each file is called: by its name alone, or by its whole path where two are called so; a pattern as it is."""
+    files = {line.file for line in lines}
+    often = Counter(Path(file).name for file in files)
+    return [
+        line.file if often[Path(line.file).name] > 1 or set("*?[") & set(line.file) else Path(line.file).name
+        for line in lines
+    ]
+
+
+def _cells(line: Line, name: str) -> tuple[str, ...]:
     return (
         line.job,
-        line.file if line.state == "waiting" else Path(line.file).name,
+        name,
         line.table,
         f"{line.read:,}",
         f"{line.quarantined:,}",

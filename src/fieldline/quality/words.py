@@ -49,8 +49,10 @@ def day(number: int) -> str:
 
 
 def span(width: pd.Timedelta) -> str:
-    """A length of time: 45 s, 12 min, 3.5 h, 4 d."""
+    """A length of time: 45 s, 12 min, 3.5 h, 4 d, 7.6 years."""
     seconds = width.total_seconds()
+    if seconds >= 400 * 86_400:
+        return f"{seconds / 31_556_952:,.1f} years"
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
             return f"{seconds / size:.3g} {unit}"
