@@ -614,3 +614,23 @@ def test_a_wrong_address_that_is_put_right_costs_nothing(facade, tmp_path, monke
     assert site.call("run") == 1
     assert "every file is read from its start" in site.out
     assert site.waiting() >= 10
+
+
+def test_columns_stand_in_the_order_in_which_they_were_written(facade, tmp_path):
+    """As with the embedded store; and where nobody knows it any more, as near to it as names allow."""
+    server = facade("v1")
+    site = Mast(tmp_path / "site", server.url)
+    site.put(
+        b'"TOA5","tower","CR6","8321","x","x","1","Met"\n"TIMESTAMP","RECORD","Temp","Batt"\n"TS","RN","Deg C","V"\n'
+        b'"","","Avg","Min"\n"2026-06-25 10:50:00",1,20.5,12.6\n'
+    )
+    assert site.run()[0] == 0, site.err
+    assert site.call("read", "field", "Met") == 0
+    first = "time,station,serial,RECORD,"
+    assert site.out.startswith(f"{first}Temp,Batt,Temp_qc,Temp_qcbits"), site.out
+    assert site.call("read", "field", "Met", "--field", "Batt", "--field", "Temp") == 0
+    assert site.out.startswith("time,station,serial,Batt,Temp\n"), site.out
+    (site.home / "state.db").unlink()
+    assert site.call("read", "field", "Met") == 0
+    assert site.out.startswith(f"{first}Batt,Temp,"), site.out
+    assert site.out.splitlines()[0].endswith("_qcbits")

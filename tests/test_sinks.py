@@ -189,7 +189,7 @@ def test_latest_is_the_newest_row_of_each_series(store: Store) -> None:
 def test_fields_know_kind_unit_and_tag(store: Store) -> None:
     """In the order in which they appeared; an empty unit does not replace one.
 
-    InfluxDB keeps no units, and lists names in the order of the alphabet.
+    InfluxDB keeps no units, and no order.
     """
     store.write("field", "tower", rows().assign(s="a", n=1), ("s",), {"PPFD": "umol m-2 s-1"})
     store.write("field", "tower", rows().assign(s="a", later=True), ("s",), {"PPFD": "", "n": "1"})

@@ -35,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
         elif options.measurement is None:
             print(_measurements(store, options.bucket, options.flags))
         else:
-            _rows(store, options, settings.quality.aliases)
+            _rows(store, options, settings.quality.aliases, _order(settings, options.bucket, options.measurement))
     except Rejected as rejected:
         raise _there(store, options.bucket) or rejected from rejected
     finally:
@@ -100,13 +100,26 @@ def _measurements(store: Store, bucket: str, flags: bool) -> str:
     return table(("measurement", "field", "kind", "unit", "flags"), rows)
 
 
-def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str]) -> None:
+def _order(settings: Settings, bucket: str, measurement: str) -> dict[str, int]:
+    """The places of tags and fields as they were written from here; a server, unlike our own store, keeps none."""
+    if settings.store != "influxdb":
+        return {}
+    memory = Memory(settings.home / "state.db", frozen=True, more=SCHEMA)
+    try:
+        return {name: place for place, name in enumerate(Queue(memory.ledger).fields(bucket, measurement))}
+    finally:
+        memory.close()
+
+
+def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str], order: Mapping[str, int]) -> None:
     if options.agg and not options.every:
         raise UsageError("--agg", "no --every", "the width of the windows", "Add for example --every 10m.")
     options.format = options.format or _format(options.out)
     if options.format == "parquet" and options.out is None:
         raise UsageError("--format parquet", "no --out", "a file to write to", "Add for example --out rows.parquet.")
     frame = _asked(store, options, aliases)
+    if not options.field:
+        frame = frame[sorted(frame.columns, key=lambda name: order.get(str(name), len(order)))]
     if frame.empty:
         print(_why_none(store, options), file=sys.stderr)
     if options.out is None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..ports import Field, Kind
+from ..ports import FLAG_ENDS, Field, Kind
 from ._influxql import keys
 
 KINDS: dict[str, Kind] = {  # where shards disagree on a field, the later one here wins, as in the server
@@ -104,12 +104,20 @@ def column(found: Iterable[Series], name: str) -> list[Any]:
 
 
 def schema(ask: Ask, measurement: str) -> dict[str, Field]:
-    """Tags, then fields, by name; empty when the measurement is not there."""
+    """Tags, then fields, by name; empty when the measurement is not there.
+
+    The server keeps no order. So it is `station`, other tags, `RECORD`, other fields, their flags, else by their names.
+    """
     fields = kinds(ask(keys(measurement, "FIELD")))
     if not fields:
         return {}
-    tags = {str(tag): Field(str(tag), "text", "", True) for tag in column(ask(keys(measurement, "TAG")), "tagKey")}
-    return tags | fields
+    tags = sorted(map(str, column(ask(keys(measurement, "TAG")), "tagKey")), key=lambda tag: (tag != "station", tag))
+    names = sorted(fields, key=lambda name: (_is_flag(name, fields), name != "RECORD", name))
+    return {tag: Field(tag, "text", "", True) for tag in tags} | {name: fields[name] for name in names}
+
+
+def _is_flag(name: str, fields: Container[str]) -> bool:
+    return any(name.endswith(end) and name.removesuffix(end) in fields for end in FLAG_ENDS)
 
 
 PERIODS = {"y": 31_557_600, "M": 2_630_016, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}

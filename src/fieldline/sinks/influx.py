@@ -234,7 +234,7 @@ class Influx:
         return sorted(answers.column(self._asker(bucket)("SHOW MEASUREMENTS"), "name"))
 
     def fields(self, bucket: str, measurement: str) -> dict[str, Field]:
-        """See `ports.Store`. Tags first, both in the order of their names: the server keeps no other, and no units."""
+        """See `ports.Store`. In the order of `_influx_answers.schema`: the server keeps none, and no units."""
         try:
             return answers.schema(self._asker(bucket), measurement)
         except Gone:
