@@ -517,6 +517,17 @@ class TestMistakesAreToldWithoutNewRows:
         assert fieldline(capsys, site, "run")[:2] == (0, "nothing new\n")
 
 
+def test_a_file_that_a_job_leaves_out_fails_no_run_and_is_not_in_the_status(site, capsys):
+    (site / "files" / "x_TOB1.dat").write_bytes(b'"TOB1","tower"\r\n\0\1\2')
+    assert fieldline(capsys, site, "run")[0] == 1
+    config = site / "config" / "site.yaml"
+    text = config.read_text(encoding="utf-8").replace("utc_offset", "without: ['*TOB1*'], utc_offset")
+    config.write_text(text, encoding="utf-8")
+    (site / "data" / "state.db").unlink()
+    assert fieldline(capsys, site, "run")[0] == 0
+    assert "TOB1" not in fieldline(capsys, site, "status")[1]
+
+
 def test_records_from_the_future_are_told(site, capsys):
     text = MET.replace("2026-06-25", "2226-06-25")
     (site / "files" / "met.dat").write_text(text, encoding="utf-8")

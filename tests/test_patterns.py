@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fieldline import patterns
-from fieldline.patterns import expand
+from fieldline.patterns import but, expand
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links of Linux")
 
@@ -115,3 +115,19 @@ def test_where_case_does_not_matter_names_are_spelled_as_on_disk(tree, monkeypat
     """Windows: one file must not have two paths, for its state is kept by path."""
     monkeypatch.setattr(patterns, "WINDOWS", True)
     assert found("Data/Tower.dat", tree("Data/Tower.dat")) == ["Data/Tower.dat"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        ([], ["a/met.dat", "a/x_TOB1.dat", "old/met.dat"]),
+        (["*TOB1*"], ["a/met.dat", "old/met.dat"]),
+        (["old/*"], ["a/met.dat", "a/x_TOB1.dat"]),
+        (["*/met.dat"], ["a/x_TOB1.dat"]),
+        (["old\\\\*", "x*"], ["a/met.dat"]),
+        (["a"], ["a/met.dat", "a/x_TOB1.dat", "old/met.dat"]),
+    ],
+)
+def test_files_are_left_out_by_name_or_by_path(tmp_path, patterns, left):
+    paths = [tmp_path / name for name in ("a/met.dat", "a/x_TOB1.dat", "old/met.dat")]
+    assert [path.relative_to(tmp_path).as_posix() for path in but(paths, patterns, tmp_path)] == left

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatch, fnmatchcase
 from pathlib import Path, PureWindowsPath
 
@@ -32,6 +32,24 @@ def expand(pattern: str, project: Path, onerror: OnError | None = None) -> list[
     spellings = dict.fromkeys([pattern, pattern.replace("\\", "/")])  # both separators work everywhere
     found = (_expand(spelling, project, _Disk(onerror or _ignore)) for spelling in spellings)
     return next((paths for paths in found if paths), [])
+
+
+def but(paths: Iterable[Path], patterns: Iterable[str], project: Path) -> list[Path]:
+    """Return those of `paths` that no pattern fits: its name, or the whole path if a slash is in the pattern.
+
+    Args:
+        patterns: `*` in one for a path stands for any characters, slashes too; relative ones start from `project`.
+    """
+    fits = [_fits(pattern.replace("\\", "/"), project) for pattern in patterns]
+    return [path for path in paths if not any(one(path) for one in fits)]
+
+
+def _fits(pattern: str, project: Path) -> Callable[[Path], bool]:
+    match = fnmatch if WINDOWS else fnmatchcase
+    if "/" not in pattern:
+        return lambda path: match(path.name, pattern)
+    whole = (project / _at_home(Path(pattern))).as_posix()
+    return lambda path: match(path.as_posix(), whole)
 
 
 class _Disk:

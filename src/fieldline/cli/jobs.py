@@ -18,7 +18,6 @@ from ..errors import ConfigError, InputError, StoreError
 from ..ledger import Damaged, Full, set_aside
 from ..manager import FileManager, Outcome, Step, run
 from ..outbox import RESERVE, SCHEMA, Outbox
-from ..patterns import expand
 from ..ports import Sink, Store
 from ..settings import Defaults, Settings
 from ..sinks.lazy import Lazy
@@ -244,7 +243,7 @@ class Work:
             yield lambda _: self._watch(self.options.project / "drivers" / f"{job.driver}.py", tables)
         own = self.settings.for_job(job)
         for pattern in job.files:
-            paths = expand(pattern, self.options.project)
+            paths = job.expand(pattern, self.options.project)
             if not paths:
                 yield functools.partial(_no_match, pattern)
             for path in paths:

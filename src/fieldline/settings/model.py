@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ..patterns import OnError, but, expand
+
 LONGEST_OFFSET = 14 * 60  # [min] Kiribati keeps UTC+14, no clock is further from UTC
 OFFSET = re.compile(r"[+-]([0-9]{2}):([0-5][0-9])")
 DRIVE = re.compile("[A-Za-z]:")
@@ -293,10 +295,17 @@ class Job(Section):
     files: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
         min_length=1, description="paths or patterns, relative to the project folder"
     )
+    without: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
+        default=(), description="of these, the files to leave out: patterns of names, or of paths if a slash is in them"
+    )
     bucket: Bucket | None = Field(default=None, description="as in `defaults`")
     utc_offset: Clock | None = Field(default=None, description="as in `defaults`")
     keep_days: Days | None = Field(default=None, description="as in `defaults`")
     unknown: Unknown | None = Field(default=None, description="as at the top")
+
+    def expand(self, pattern: str, project: Path, onerror: OnError | None = None) -> list[Path]:
+        """The files that one of `files` stands for, but for those that `without` leaves out; see patterns.expand."""
+        return but(expand(pattern, project, onerror), self.without, project)
 
 
 class Settings(Section):

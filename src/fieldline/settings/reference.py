@@ -44,6 +44,8 @@ def _default(field: FieldInfo) -> str:
         return "`null`"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
+    if field.default == ():
+        return "`[]`"
     return f"`{field.default}`" if str(field.default) else '`""`'
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from ...clock import to_utc
 from ...errors import InputError, Unreachable
-from ...patterns import expand
 from ...ports import Field
 from ...readers import stamps
 from ...readers.header import LINES, TIMESTAMP, Header, parse, starts_header
@@ -64,7 +63,7 @@ def _pattern(
     visit: Visit, job: Job, pattern: str, planner: Planner, owners: dict[Path, str], known: dict[str, FileSeen]
 ) -> Iterator[Finding]:
     closed = list[OSError]()
-    paths = expand(pattern, visit.project, closed.append)
+    paths = job.expand(pattern, visit.project, closed.append)
     for error in closed:
         yield warn(
             job.name,
