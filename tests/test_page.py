@@ -698,13 +698,14 @@ def test_a_run_that_failed_says_why(look, tmp_path):
         put(server.store, "b", "m", "s", {"Temp_2m": 1.0}, now)
         memory = Memory(tmp_path / "home" / "state.db")
         memory.keep_notes(began=now.isoformat(), ended=now.isoformat(), status="1")
-        why = "z/umbs.dat: found <b>no</b> file, expected one. Is the drive connected?"
-        memory.add_runs(now.value, [{"job": "tower", "ok": False, "message": why}])
+        folder, why = "/mnt/z/", "umbs.dat: found <b>no</b> file, expected one. Is the drive connected?"
+        memory.add_runs(now.value, [{"job": "tower", "ok": False, "message": folder + why}])
         memory.close()
         seen = look(url=server.url)
         card = seen.page.locator('.card[aria-label="last run"]')
         assert card.locator(".word").inner_text() == "failed"
         assert card.locator(".trouble").inner_text() == f"tower: {why}"
+        assert card.locator(".trouble").get_attribute("title") == f"tower: {folder}{why}"
         seen.close(tmp_path)
 
 

@@ -72,14 +72,17 @@ function card(table) {
     battery === null || battery === undefined ? null : el("div.battery", { "data-state": table.battery_state ?? "good" }, `battery ${number(battery, 1)} V${table.battery_state && table.battery_state !== "good" ? `, ${table.battery_state}` : ""}`));
 }
 
+/** A message with the names of files only; the tip has their folders. */
+const withoutFolders = (text) => text.replace(/(^|[\s'"(])(?:[A-Za-z]:)?[\\/][^\s:]*[\\/]/g, "$1");
+
 function runCard(run) {
   const good = /^(done|running)/.test(run.status) && !run.quarantined_today, [first, ...more] = run.troubles ?? [];
   const failed = !/^(done|running)/.test(run.status);
-  return el("div.card", { role: "group", "aria-label": "last run", "data-state": good ? "good" : failed ? "silent" : "late" },
+  return el(failed ? "div.card.failed" : "div.card", { role: "group", "aria-label": "last run", "data-state": good ? "good" : failed ? "silent" : "late" },
     el("div.name", {}, el("span.lamp", { "aria-hidden": "true" }), el("strong", { text: "last run" })),
     el("div.state", {}, el("span.word", { text: String(run.status ?? "unknown") }), run.ended ? el("span.age", { "data-newest": run.ended, title: momentOf(run.ended), text: ago(run.ended) }) : null),
     el("div.soft", { text: run.quarantined_today ? `${count(run.quarantined_today, "row")} set aside today` : "no row set aside today" }),
-    first ? el("p.trouble", { tabindex: "0", title: run.troubles.join("\n"), text: first + (more.length ? ` (and ${count(more.length, "job")} more)` : "") })
+    first ? el("p.trouble", { tabindex: "0", title: run.troubles.join("\n"), text: withoutFolders(first) + (more.length ? ` (and ${count(more.length, "job")} more)` : "") })
       : failed ? el("p.trouble", { text: "`fieldline status` and the log in the home folder say why" }) : null);
 }
 
