@@ -21,15 +21,23 @@ Words = tuple[str, ...]
 LINES = 4
 TIMESTAMP, RECORD = "TIMESTAMP", "RECORD"
 TIMES = ("TMX", "TMN")  # of processing: columns that hold the time of an extreme
+_BINARY = "a binary table"
 _OTHERS = {
-    "TOB1": "a binary table",
-    "TOB2": "a binary table",
-    "TOB3": "a binary table",
+    "TOB1": _BINARY,
+    "TOB2": _BINARY,
+    "TOB3": _BINARY,
     "TOACI1": "a table with the short header",
     "TOA6": "a table of format 6",
     "<?xml version": "an XML table (CSIXML)",
 }
 _REMEDY = "In LoggerNet's Setup, set the table's output format to 'ASCII Table Data, Long Header (TOA5)'."
+_CONVERT = (
+    "Files that are there already: convert them to TOA5 with CardConvert. To leave them out: `without` of the job."
+)
+_BARE = (
+    "Is this a file without a header? Name its columns in a class: `pattern` and `names` in docs/add-a-table.md. "
+    "Of a mixed array (CR10X, CR23X and the like) LoggerNet's Split makes lines that begin with a time stamp."
+)
 _WAIT = "If the logger program is still writing, the next run reads it; otherwise it was cut off: copy it again."
 
 
@@ -146,5 +154,7 @@ def _foreign(line: bytes, where: str) -> InputError:
     start = decode(line.removeprefix(b"\xef\xbb\xbf")).lstrip('"').strip()
     for word, what in _OTHERS.items():
         if start.startswith(word):
-            return InputError(where, f"{word}, {what}", "TOA5", _REMEDY)
-    return InputError(where, repr(start[:40]) if start else "an empty line", "'TOA5'", _REMEDY)
+            fix = f"{_REMEDY}\n  {_CONVERT}" if what == _BINARY else _REMEDY
+            return InputError(where, f"{word}, {what}", "TOA5", fix)
+    bare = start[:1].isdigit() or start[:1] in ("-", "+")
+    return InputError(where, repr(start[:40]) if start else "an empty line", "'TOA5'", _BARE if bare else _REMEDY)

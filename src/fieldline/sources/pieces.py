@@ -149,7 +149,8 @@ def _read(path: Path, place: Place) -> Piece:
             f"{path}:{place.line}",
             f"no line end in {len(data):,} bytes",
             "a text file with one record a line",
-            "Is this a binary table (TOB1, TOB3)? Set its output format to 'ASCII Table Data, Long Header (TOA5)'.",
+            "Is this a binary table (TOB1, TOB3)? Set its output format to 'ASCII Table Data, Long Header (TOA5)', or "
+            "convert it with CardConvert.",
         )
     return Piece(data[:whole], place, data[whole:], len(data) == count, replaced, still)
 
