@@ -1044,9 +1044,10 @@ def seen_to(page):
     return pd.Timestamp(end, unit="ms", tz="UTC").floor("min")
 
 
-def series_shown(page):
-    names = "(all) => all.map((one) => one.dataset.series.split('/')[2])"
-    return set(page.locator(".panel:visible li[data-series]").evaluate_all(names))
+def series_shown(page, part=2):
+    """The stations of the series that are shown (part 3: their fields)."""
+    names = "(all) => all.map((one) => one.dataset.series)"
+    return {name.split("/")[part] for name in page.locator(".panel:visible li[data-series]").evaluate_all(names)}
 
 
 def test_a_store_of_old_rows_opens_at_the_newest_and_folds_what_has_none(look, archive, tmp_path):
@@ -1085,6 +1086,23 @@ def test_rows_that_come_to_an_old_store_lead_back_to_now(look, tmp_path):
         value = "document.querySelector('.panel li[data-series=\"b/m/s/Temp_2m\"] .value')?.innerText"
         until(seen.page, f"{value}?.startsWith('2.5')")
         assert seen.page.locator(".bygone").is_hidden()
+        seen.close(tmp_path)
+
+
+def test_a_field_without_values_is_folded_until_it_has_some(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        now = pd.Timestamp.now("UTC").floor("s")
+        put(server.store, "b", "m", "s", {"Temp_2m": 1.0, "RH_2m": 50.0}, now - pd.Timedelta("3D"))
+        for minute in range(5):
+            put(server.store, "b", "m", "s", {"Temp_2m": 2.0}, now - pd.Timedelta(minutes=minute))
+        seen = look("#last=3h", url=server.url)
+        page = seen.page
+        page.wait_for_selector('.live[data-how="live"]')
+        page.wait_for_selector(FOLDED)
+        assert series_shown(page, 3) == {"Temp_2m"}
+        put(server.store, "b", "m", "s", {"Temp_2m": 2.0, "RH_2m": 51.5}, pd.Timestamp.now("UTC").floor("s"))
+        value = "document.querySelector('.panel:not([hidden]) li[data-series=\"b/m/s/RH_2m\"] .value')?.innerText"
+        until(page, f"{value}?.startsWith('51.5')")
         seen.close(tmp_path)
 
 

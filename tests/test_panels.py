@@ -427,6 +427,7 @@ def test_a_profile_has_the_values_nearest_to_a_time(served):
 
 def test_status_says_how_each_table_is_doing(served):
     (table,) = served.json("/api/status")["tables"]
+    assert table["oldest"] == served.frame.index[0].value // 10**6
     assert (table["state"], table["battery"], table["battery_state"]) == ("good", 12.6, "good")
     assert (table["age_s"], table["interval_s"]) == (30, 60)
     midnight = pictures.midnights([FIRST // DAY + 39], served.context.zone)[0]
