@@ -1050,6 +1050,12 @@ def series_shown(page, part=2):
     return {name.split("/")[part] for name in page.locator(".panel:visible li[data-series]").evaluate_all(names)}
 
 
+def tables_shown(page):
+    """The tables ("bucket/measurement/station") of the series that are shown."""
+    names = "(all) => all.map((one) => one.dataset.series)"
+    return {name.rsplit("/", 1)[0] for name in page.locator(".panel:visible li[data-series]").evaluate_all(names)}
+
+
 def test_a_store_of_old_rows_opens_at_the_newest_and_folds_what_has_none(look, archive, tmp_path):
     seen = look(url=archive.url)
     page = seen.page
@@ -1074,6 +1080,36 @@ def test_a_store_of_old_rows_opens_at_the_newest_and_folds_what_has_none(look, a
     assert page.locator('[data-range="1d"]').get_attribute("aria-pressed") == "true"
     assert page.locator(".panel:visible:not([data-kind=missing])").count() == 0
     seen.close(tmp_path)
+
+
+LOGGERS = PROJECT.parent / "shared" / "data" / "loggers"
+OLD = (
+    "CareyLabVT__ManualDownloadsSCCData/CR3000_FCRmet_20150713.dat",
+    "CareyLabVT__ManualDownloadsSCCData/CR6_FCRcatwalk_Catwalk_20210226.csv",
+    "jpshanno__ingestr/campbell_scientific_tao5.dat",
+)
+
+
+def test_old_files_of_loggers_can_be_looked_at_one_after_the_other(look, tmp_path):
+    if not LOGGERS.is_dir():
+        absent("the collection of real logger files is not beside the project")
+    tower = Tower(tmp_path)
+    tower.loggernet.mkdir()
+    for name in OLD:
+        shutil.copy(LOGGERS / name, (tower.loggernet / Path(name).name).with_suffix(".dat"))
+    tower.run()
+    with served_by_command(tower.home, config=tower.config) as (url, _):
+        seen = look(url=url)
+        page = seen.page
+        assert "26 Feb 2021" in page.locator(".bygone").inner_text()
+        assert page.evaluate("document.documentElement.scrollHeight") < 10_000
+        for card, day in (("Table1/CR3000", "13 Jul 2015"), ("Table_24/FRF_Village", "26 Apr 2018")):
+            page.locator(f'[data-table$="{card}"]').click()
+            until(page, "document.querySelectorAll('.panel:not([hidden])[data-loaded] .u-over').length > 0")
+            assert day in page.locator(".custom summary").inner_text()
+            assert {name.split("/", 1)[1] for name in tables_shown(page)} == {card}
+            page.locator(f'[data-table$="{card}"]').click()
+        seen.close(tmp_path)
 
 
 def test_rows_that_come_to_an_old_store_lead_back_to_now(look, tmp_path):
