@@ -406,6 +406,19 @@ class TestQuality:
         assert (second["AirTC_Avg"], second["AirTC_Avg_qc"], second["AirTC_Avg_qcbits"]) == (57.5, 1, 0)
         assert first["RECORD"] == 1
 
+    def test_days_before_the_first_row_are_not_missing_and_the_last_value_is_named(self, site, capsys):
+        later = MET.replace("4711", "1").replace('"Met"', '"Late"').replace('"Temp"', '"AirTC_Avg"')
+        (site / "files" / "late.dat").write_text(later.replace("2026-06-25 10:5", "2026-06-25 11:5"), encoding="utf-8")
+        fieldline(capsys, site, "run")
+        code, out, _ = fieldline(capsys, site, "quality", "--from", "2026-06-20T00:00Z", "--json")
+        found = {one["measurement"]: one for one in json.loads(out.splitlines()[-1])["series"]}
+        assert code == 0
+        starts = {name: one["start"] for name, one in found.items()}
+        assert starts == {"Late": "2026-06-25T16:50:00Z", "Met": "2026-06-25T15:50:00Z"}
+        assert found["Met"]["absent"] == 60  # until the newest row of the bucket
+        words = [line for line in out.splitlines() if " rows came" in line]
+        assert [line.rpartition("; ")[2] for line in words if ";" in line] == ["the last value is of 2026-06-25 15:51"]
+
     def test_recheck_tells_entries_of_the_log_that_speak_of_nothing(self, site, capsys):
         (site / "config" / "maintenance.yaml").write_text(
             "entries:\n"

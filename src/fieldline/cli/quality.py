@@ -172,9 +172,10 @@ def _group(
 def _series(
     store: Store, one: Flagged, start: pd.Timestamp | None, end: pd.Timestamp, interval: pd.Timedelta | None
 ) -> Iterator[Series]:
-    first = start if start is not None else _beginning(store, one, end - _DAYS, end)
-    if not first < end:
+    begin = end - _DAYS if start is None else start
+    if not begin < end:
         return
+    first = _beginning(store, one, begin, end)
     parts = dict[tuple[str, ...], list[Report]]()
     for fields in _portions(store, one, first, end):
         frame = store.read(one.bucket, one.measurement, fields=one.columns(fields), start=first, end=end)
@@ -247,7 +248,9 @@ def _table(one: Series, all_fields: bool) -> str:
     came = f"{report.rows:,} rows came, {report.absent:,} did not"
     heads = ("field", *(f"{word} %" for word in VERDICTS.values()), "worst hour", "in it", "checks")
     shown = [field for field in report.fields if all_fields or field.good < field.total]
-    text = f"{one.title}\n{clock(report.start)} to {clock(report.end)} UTC, {every}: {came}\n"
+    newest = max((field.last for field in report.fields if field.last is not None), default=report.end)
+    last = f"; the last value is of {clock(newest)}" if report.end - newest > pd.Timedelta(1, "min") else ""
+    text = f"{one.title}\n{clock(report.start)} to {clock(report.end)} UTC, {every}: {came}{last}\n"
     if shown:
         text += table(heads, [_cells(field) for field in shown])
     hidden = len(report.fields) - len(shown)
