@@ -740,6 +740,25 @@ def test_a_record_that_was_set_aside_is_not_missing(missing, aside, left):
     assert without(missing, aside) == left
 
 
+@pytest.mark.parametrize(
+    ("minutes", "records", "before", "found"),
+    [
+        ([0, 1, 3], [0, 1, 3], (None, None, None), 60),  # a row was set aside
+        ([0, 1, 3], None, (None, None, None), 90),
+        ([0, 1, 2, 10, 11], [7, 8, 9, 17, 18], (None, None, None), 60),
+        ([5, 6, 8], [5, 6, 8], (3, 3, None), 60),
+        ([5, 6, 8], [0, 1, 3], (4, 900, None), 60),  # the numbers began anew
+        ([5], [5], (3, 3, 60), 60),
+        ([0, 60, 120, 180], [0, 1, 2, 3], (None, None, None), 3600),
+    ],
+)
+def test_the_interval_is_that_of_records_not_of_the_rows_that_could_be_read(minutes, records, before, found):
+    second, newest = 10**9, None if before[0] is None else before[0] * 60 * 10**9
+    known = order.Before(newest, newest, before[1], before[2] and before[2] * second)
+    numbers = None if records is None else np.array(records)
+    assert order.interval(np.array(minutes) * 60 * second, numbers, known) == found * second
+
+
 def test_the_next_record_follows_those_that_were_set_aside():
     assert after(7, {8, 9, 11}) == 9
     assert after(2**32 - 1, {0}) == 0

@@ -324,7 +324,7 @@ class LoggerFile:
         self._report(layout, found, before, overwritten)
         self._report_holes(layout, times, table.newest, found)
         again = self._again(layout, rows, frame, times, table.newest)
-        table.interval = order.interval(times, table.newest, table.interval)
+        table.interval = order.interval(times, records, before)
         table.newest = max(int(times.max()), int(times[0]) if table.newest is None else table.newest)
         table.last, table.record = int(times[-1]), order.after(found.record, aside)
         return Counter(

@@ -140,12 +140,21 @@ def holes(times: Ints, newest: int | None, step: int) -> tuple[tuple[int, int, i
     return tuple((int(stamps[i]), int(stamps[i + 1]), round(int(waits[i]) / step) - 1) for i in at)
 
 
-def interval(times: Ints, newest: int | None, known: int | None) -> int | None:
-    """The usual step between rows: the median of the steps forward, once there are three of them. [ns]
+def interval(times: Ints, records: Ints | None, before: Before) -> int | None:
+    """The usual step between records: the median of the steps forward, once there are three of them. [ns]
+
+    A step over records that are missing, or could not be read, is divided by how many it goes over.
 
     Args:
-        newest: stamp of the row before these. known: the interval found so far.
+        times: stamps [ns UTC]. records: their record numbers, if the table has them. before: what was known before.
     """
-    steps = np.diff(times if newest is None else np.concatenate([[newest], times]))
-    steps = steps[steps > 0]
-    return int(np.median(steps)) if len(steps) >= 3 or (len(steps) and known is None) else known
+    steps = np.diff(times if before.newest is None else np.concatenate([[before.newest], times]))
+    over = np.ones(len(steps), dtype=np.int64)
+    if records is not None:
+        jumps = np.diff(records) % _WRAP
+        if before.newest is not None:
+            first = 1 if before.record is None else (records[0] - before.record) % _WRAP
+            jumps = np.concatenate([[first], jumps])
+        over = np.where((jumps > 0) & (jumps < _BACK), jumps, 1)
+    steps = (steps // over)[steps > 0]
+    return int(np.median(steps)) if len(steps) >= 3 or (len(steps) and before.interval is None) else before.interval
