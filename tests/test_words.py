@@ -217,3 +217,23 @@ def test_quality_lists_the_fields_with_something(site, capsys):
     out = fieldline(capsys, site, "quality", "field", "Good")[1]
     assert "2 fields are good throughout; --all lists them too" in out and "RH" not in out
     assert "RH" in fieldline(capsys, site, "quality", "field", "Good", "--all")[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "keys --home H add NAME --write B",
+        "keys add --home H NAME --write B",
+        "keys add NAME --write B --home H",
+        "keys --write B add --home H NAME",
+    ],
+)
+def test_options_may_stand_between_words(words, site, capsys):
+    code, _, err = fieldline(capsys, site, *words.replace("H", str(site / "own")).split())
+    assert (code, "NAME: reads nothing, writes B" in err) == (0, True), err
+    assert (site / "own" / "keys.json").exists()
+
+
+def test_parcels_may_be_named_behind_an_option(site, capsys):
+    code, _, err = fieldline(capsys, site, "outbox", "show", "--home", site / "data", "3")
+    assert code == 2 and "found the number 3" in err

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import Busy, ConfigError, FieldlineError, UsageError
 
@@ -108,6 +109,22 @@ def _act(options: argparse.Namespace) -> int:
     return int(module.main(options))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options between its words: before Python 3.12.7 argparse refuses NAME in `keys add --write B NAME`."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, with words left out that may be, wherever the others stand."""
+        if self._mixing or not any(one.nargs in ("?", "*") for one in self._get_positional_actions()):
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
+
+
 def _project() -> Path:
     checkout = Path(__file__).resolve().parents[3]
     return checkout if (checkout / "config").is_dir() else Path.cwd()
@@ -117,7 +134,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     """One parser for a script, one with verbs for the command `fieldline`."""
     if verb:
         return _with_options(
-            argparse.ArgumentParser(
+            _Parser(
                 prog=_SCRIPTS[verb],
                 description=_sentence(_VERBS[verb][0]),
                 epilog=f"example: python {_VERBS[verb][1].replace(f'fieldline {verb}', _SCRIPTS[verb])}\n{_EXITS}",
@@ -125,7 +142,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
             ),
             verb,
         )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fieldline",
         description="Field loggers to time-series databases and dashboards.",
         epilog=f"example: fieldline run --config config/demo.yaml\n{_EXITS}",

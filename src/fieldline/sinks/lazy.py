@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import Unreachable
+from ..errors import Denied, Unreachable
 from ..ports import Aggregate, Field, Store
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Lazy:
         try:
             return question(self._store)
         except Unreachable as error:
-            self.away = error
+            if not isinstance(error, Denied):  # that is the answer to one question, not to all
+                self.away = error
             raise
 
     def create(self, bucket: str, keep_days: int | None) -> None:
