@@ -230,7 +230,7 @@ def site(tmp_path):
 def verb(site, capsys, *where, start=None, end=None, html=None, json=False):
     bucket, measurement = [*where, None, None][:2]
     words = {"bucket": bucket, "measurement": measurement, "start": start, "end": end, "html": html, "json": json}
-    code = quality.main(Namespace(project=site, config=None, home=None, **words))
+    code = quality.main(Namespace(project=site, config=None, home=None, **{"all": True, **words}))
     return code, capsys.readouterr().out
 
 
