@@ -245,7 +245,7 @@ def _table(one: Series, all_fields: bool) -> str:
     """The title, the range and a line for each field that is not good throughout, or for each."""
     report = one.report
     every = f"a row every {span(report.interval)}" if report.interval is not None else "interval not known"
-    came = f"{report.rows:,} rows came, {report.absent:,} did not"
+    came = f"{counted(report.rows, 'row')} came, {report.absent:,} did not"
     heads = ("field", *(f"{word} %" for word in VERDICTS.values()), "worst hour", "in it", "checks")
     shown = [field for field in report.fields if all_fields or field.good < field.total]
     newest = max((field.last for field in report.fields if field.last is not None), default=report.end)
