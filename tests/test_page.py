@@ -1196,6 +1196,19 @@ def test_daily_rows_have_a_range_of_their_own_where_a_day_is_shown(look, tmp_pat
             seen.close(tmp_path)
 
 
+def test_a_table_that_has_few_daily_rows_yet_shows_these(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        times = pd.date_range(end=pd.Timestamp.now("UTC").floor("D"), periods=3, freq="1D").as_unit("ns")
+        server.store.write("b", "daily", pd.DataFrame({"Temp_2m": [1.0, 2.0, 3.0]}, index=times), ())
+        seen = look("#last=1d", url=server.url)
+        panel = first_of(seen.page, "lines")
+        assert panel.locator(".how").inner_text() in ("every row, the last 3 d", "every row, the last 4 d")
+        panel.locator("summary").click()
+        panel.get_by_text("Show the numbers").click()
+        assert panel.locator("tbody td").all_inner_texts()[1].startswith("1.")
+        seen.close(tmp_path)
+
+
 @pytest.mark.parametrize("width", [360, 1400])
 def test_no_title_and_no_unit_is_cut_off(look, width):
     page = look("#find=photosynthetic", viewport={"width": width, "height": 1000}).page

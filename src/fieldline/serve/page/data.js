@@ -6,7 +6,7 @@ import { bad } from "./words.js";
 
 const RADIANS = Math.PI / 180, DAY = 86_400_000;
 const RARE = DAY / 2, FEW = 14; // of tables with rows as far apart [ms] so many are shown where the range has hardly any
-const intervals = new Map();
+const intervals = new Map(), firsts = new Map();
 const fields = new Map();
 let laidOut = new Set();
 
@@ -19,8 +19,9 @@ export function know(layout) {
   }
 }
 
-/** Remember the usual time between rows where only the rows themselves tell it. */
+/** Remember where each table begins, and the usual time between rows where only the rows themselves tell it. */
 export function learn(status) {
+  for (const table of status.tables) firsts.set(tableOf(table), table.oldest ?? -Infinity);
   for (const table of status.tables) if (!intervals.get(tableOf(table))) intervals.set(tableOf(table), (table.interval_s ?? 0) * 1000);
 }
 
@@ -67,13 +68,16 @@ export const intervalOf = (series) => intervals.get(tableOf(series)) ?? 0;
 export const upTo = (newest, step = 0, length = DAY) => ({ from: newest - Math.max(length, FEW * step), to: newest + 1000 });
 
 /**
- * The range of a picture: that which is chosen, but of tables with a row a day or so, which then has hardly any, the last FEW rows.
+ * The range of a picture: that which is chosen, but of tables with a row a day or so, which then has hardly any, the last FEW rows
+ * (as many as there are).
  * @returns {{start: number, end: number, own?: boolean}} [ms]
  */
 export function rangeOf(series, range) {
   const step = Math.min(...series.map(intervalOf));
   const own = step >= RARE && Number.isFinite(step) && 3 * step > range.end - range.start;
-  return own ? { ...range, start: range.end - FEW * step, own } : range;
+  if (!own) return range;
+  const first = Math.min(...series.map((one) => firsts.get(tableOf(one)) ?? -Infinity)) - step;
+  return { ...range, start: Math.min(range.start, Math.max(range.end - FEW * step, first)), own };
 }
 
 /** What a request says when bad values are to be left out. */
