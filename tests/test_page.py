@@ -281,7 +281,7 @@ def test_rows_of_a_run_appear_without_a_reload(look, tower):
     page.evaluate("globalThis.sameDocument = true")
     before = seen.legend(TEMPERATURE, f"{TABLE}/Temp_46m")[0]
     newest = int(page.locator(CARD).get_attribute("data-newest"))
-    tower.simulate()
+    tower.simulate("--faults", "all")
     tower.run()
     until(page, f"(old) => Number(document.querySelector({CARD!r}).dataset.newest) > old", newest)
     put(

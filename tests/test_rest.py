@@ -524,9 +524,9 @@ def test_a_text_that_begins_with_nul_is_no_formula_either(server):
 
 
 def test_parquet_has_no_value_where_there_is_none(server, tmp_path):
-    server.write("sparse n=1i,on=t 1750000000000000000\nsparse f=1.5 1750000001000000000")
-    path = tmp_path / "sparse.parquet"
-    path.write_bytes(server.get("/api/export", bucket="field", measurement="sparse", format="parquet"))
+    server.write("lacking n=1i,on=t 1750000000000000000\nlacking f=1.5 1750000001000000000")
+    path = tmp_path / "lacking.parquet"
+    path.write_bytes(server.get("/api/export", bucket="field", measurement="lacking", format="parquet"))
     rows = duckdb.read_parquet(str(path)).order("time").project('n, "on", f').fetchall()
     assert rows == [(1, True, None), (None, None, 1.5)]
     kinds = dict(
