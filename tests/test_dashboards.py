@@ -683,12 +683,12 @@ def test_rules_and_panels_of_tables_and_batteries_that_are_called_alike_have_tit
             "Temp_2m": Column("Temp_2m", "degC", (flat_line(suspect_seconds=3600),))
         }
 
-    class Other(Alike):
+    class AlikeToo(Alike):
         """The other one."""
 
         table, bucket = "Met2", "two"
 
-    site = Site(joined(promised([Alike, Other])), (Alike, Other))
+    site = Site(joined(promised([Alike, AlikeToo])), (Alike, AlikeToo))
     found = alerts.rules(site)
     assert len({rule["title"] for rule in found}) == len({rule["uid"] for rule in found}) == len(found) == 10
     overview = next(one for one in dashboards(site) if one["uid"].endswith("overview"))
