@@ -109,7 +109,7 @@ New rows every minute, in a second window:
 Three more commands to try:
   {command} status {demo}
   {command} read {demo} ameriflux_atmospheric fastdata --field Temp_46m --start -6h --every 30m
-  {command} quality {demo} --html quality.html     (a page with pictures: open it in a browser)
+  {command} quality {demo} --html data/quality.html     (a page with pictures: open it in a browser)
 
 Your own file, without writing anything yet:
   {Path(PYTHON).relative_to(PROJECT)} update-db.py --dry-run YOUR_FILE.dat""")
