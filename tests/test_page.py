@@ -378,6 +378,21 @@ def test_a_link_shows_the_same_view(look):
     assert page.evaluate("location.hash") == other.evaluate("location.hash")
 
 
+def test_a_legend_says_what_is_off_before_the_values_come(browser, tower):
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.route("**/api/series?*", lambda route: None)  # asked, and never answered
+    page.goto(f"{tower.url}/#off={TABLE}/Temp_34m")
+    pressed = {}
+    for field in ("Temp_34m", "Temp_46m"):
+        button = page.locator(f'[data-panel="{TEMPERATURE}"] li[data-series="{TABLE}/{field}"] button')
+        pressed[field] = [button.get_attribute("aria-pressed")]
+        button.click()
+        pressed[field].append(button.get_attribute("aria-pressed"))
+    context.close()
+    assert pressed == {"Temp_34m": ["false", "true"], "Temp_46m": ["true", "false"]}
+
+
 def first_of(page, kind):
     """The first picture of a kind, on the screen and drawn."""
     name = page.locator(f'.panel[data-kind="{kind}"]').first.get_attribute("data-panel")

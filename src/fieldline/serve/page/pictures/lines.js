@@ -40,9 +40,9 @@ export function make(box, panel, own = {}) {
   readable(room, () => (me.table ? me.table.time : []), words);
 
   function draw() {
+    series.forEach((one, i) => entries[i].button.setAttribute("aria-pressed", String(!state.off.has(one.key))));
     if (!me.table) return;
     const { table } = me;
-    series.forEach((one, i) => entries[i].button.setAttribute("aria-pressed", String(!state.off.has(one.key))));
     const data = [table.time, ...drawn(panel, table, shown(), series)];
     if (me.u) {
       series.forEach((one, i) => { if (me.u.series[i + 1].show !== !state.off.has(one.key)) me.u.setSeries(i + 1, { show: !state.off.has(one.key) }, false); });
@@ -130,7 +130,7 @@ function entry(legend, one, panel) {
   swatch.style.color = one.ink;
   const shown = el("span.value"), flag = el("span.flag");
   const button = el("button", {
-    type: "button", "aria-pressed": "true", title: `${one.field}: press to take it away or back, with Shift to see it alone`,
+    type: "button", "aria-pressed": String(!state.off.has(one.key)), title: `${one.field}: press to take it away or back, with Shift to see it alone`,
     onclick: (event) => (event.shiftKey ? alone(one, panel) : toggle("off", one.key, !state.off.has(one.key))),
   }, swatch, el("span.label", { text: one.label }), shown, flag);
   legend.append(el("li", { "data-series": one.key }, button));
