@@ -192,6 +192,54 @@ def test_full_parcels_go_two_at_once_unless_a_point_may_be_in_both(tmp_path):
     assert box.server.points == expected
 
 
+def test_a_slow_request_does_not_keep_the_others_waiting(tmp_path):
+    others = threading.Event()
+
+    def what(lines):
+        if b"x=0 " in lines[0]:
+            assert others.wait(30), "nothing was sent while the first was on its way"
+        elif b"x=25000 " in lines[0]:
+            others.set()
+        return lines
+
+    box = Box(tmp_path, Server(what), Policy(seconds=60))
+    done = box.run(*(frame(first, first + 4_998) for first in range(0, 30_000, 5_000)))
+    assert (done.rows, done.stopped, box.queue.depth().rows) == (6 * 4_999, "", 0)
+    assert len(box.server.points) == 6 * 4_999
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_in_whichever_order_answers_come_the_last_value_stands(tmp_path, seed):
+    """Small and large parcels of two measurements, some over others, some of another precision, on an odd server."""
+    dice = random.Random(seed)
+    away, bad = dice.choice([0, 0.1]), dice.choice([None, dice.randrange(400)])
+
+    def what(lines):
+        time.sleep(dice.choice([0, 0, 0.001, 0.004]))
+        if dice.random() < away:
+            raise Unreachable("away")
+        if any(b"x=%d " % bad in line for line in lines if bad is not None):
+            raise Rejected("a bad line")
+        return lines
+
+    box = Box(tmp_path, Server(what), Policy(seconds=4, most_rows=50))
+    came = []
+    for _ in range(dice.randrange(20, 80)):
+        measurement, first, many = dice.choice("ab"), dice.randrange(400), dice.choice([1, 5, 12, 49])
+        rows = frame(first, first + many, dice.choice([0.0, dice.random()]), dice.choice(["s", "s", "ms"]))
+        came += [((BUCKET, measurement, at.value), value) for at, value in rows["x"].items()]
+        box.server.what = fails(1, Unreachable("away"))
+        box.run(rows, measurement=measurement)
+    box.server.what = what
+    for _ in range(300):
+        box.now += 3600
+        box.run()
+    assert box.queue.depth().rows == 0
+    found = {key: float(text.removeprefix("x=")) for key, text in box.server.points.items()}
+    assert found == {key: value for key, value in came if value != bad}
+    assert box.queue.depth(dead=True).rows == sum(value == bad for _, value in came)
+
+
 @pytest.mark.parametrize("most", [1, 7, 100])
 def test_too_large_is_halved_until_it_is_taken(tmp_path, most):
     def what(lines):

@@ -12,8 +12,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from ..errors import Denied, Rejected, TooLarge, Unreachable
@@ -21,6 +20,7 @@ from ..ledger import Full
 from ..parcels import pack, unpack
 from ..ports import Carrier
 from .ballast import Ballast
+from .flight import Flight, Load
 from .queue import Queue, Waiting
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ _SOON = 60.0  # [s] a wait that is worth it within a run, and beside a person
 _TRIES = 3  # in one run, after something was delivered or when the server says how long to wait
 _POLL = 0.1  # [s] until the queue is looked at again while files are still read
 _DAY = 86_400.0  # [s]
+_Failed = tuple[Load, BaseException]
 
 
 @dataclass(frozen=True)
@@ -237,27 +238,26 @@ class Courier:
             self._ahead = one.number
 
     def _deliver(self, first: Waiting) -> None:
-        """The oldest parcel, and what follows it to the same bucket, as far as it fits into one request."""
+        """The oldest parcel and what follows it to the same bucket, as far as it fits into one request, or into two."""
         room = self._room(first)
-        group = list(self._gather(first, min(room, self._most_bytes)))
         self._bucket(first.parcel.bucket)
-        if [one for one in group if not self._is_fresh(one)]:
-            return  # what is left of them comes next
-        if len(group) == 1 and (other := self._beside(first)) is not None:
-            self._both(first, other)
+        load = self._load(first, min(room, self._most_bytes))
+        if load is None:
             return
-        if len(group) > 1:
-            try:
-                self._send(_merged(group))
-            except Rejected as refused:
-                if isinstance(refused, TooLarge):
-                    self._most_bytes = max(sum(one.parcel.size for one in group) // 2, 1)
-                self._room(first)
-            else:
-                self._commit(lambda: self.queue.done([one.number for one in group]))
-                self.result.rows += sum(one.parcel.rows for one in group)
-                return
-        self._alone(first)
+        if (other := self._further([load])) is not None:
+            self._stream(load, other)
+            return
+        try:
+            self._send(load.whole)
+        except Rejected as refused:
+            self._take_apart(load, refused)
+        else:
+            self._stored(load)
+
+    def _load(self, first: Waiting, most_bytes: int) -> Load | None:
+        """One request; None: some of it was too old, and what is left comes next."""
+        load = Load(tuple(self._gather(first, most_bytes)))
+        return None if [one for one in load.parcels if not self._is_fresh(one)] else load
 
     def _gather(self, first: Waiting, most_bytes: int) -> Iterator[Waiting]:
         """Parcels in their order. One of another precision is left for later, and so is what follows of its
@@ -276,38 +276,84 @@ class Courier:
             if (one := self.queue.get(number)) is not None:  # a person may have dropped it just now
                 yield one
 
-    def _beside(self, first: Waiting) -> Waiting | None:
-        """The next full parcel of the bucket, if no point can be in both: then their order does not matter."""
+    def _further(self, flying: Collection[Load]) -> Load | None:
+        """What may be sent while others are on their way: the oldest that waits, if it shares no point with them, since
+        then their order does not matter. None: nothing may."""
         if self.policy.window_bytes is not None or self.policy.newest_first:  # each request is weighed by itself
             return None
-        number = next((number for number, *_ in self.queue.sizes_after(first.parcel.bucket, first.number)), None)
-        other = None if number is None else self.queue.get(number)
-        if other is None or not self._is_fresh(other):
+        if self._left() <= 0 or self._cancelled():
             return None
-        apart = other.measurement != first.measurement or other.first > first.last or other.last < first.first
-        return other if apart else None
+        gone = {one.number for load in flying for one in load.parcels}
+        bucket = next(iter(flying)).whole.parcel.bucket
+        numbers = (number for number, *_ in self.queue.sizes_after(bucket, min(gone)))
+        number = next((number for number in numbers if number not in gone), None)
+        first = None if number is None else self.queue.get(number)
+        load = None if first is None else self._load(first, self._most_bytes)
+        return load if load is not None and all(load.is_apart(other) for other in flying) else None
 
-    def _both(self, first: Waiting, other: Waiting) -> None:
-        """Two requests at once, which keeps a server busy while the next is made ready; what is refused goes alone."""
-        carrier = self._make()
+    def _stream(self, *loads: Load) -> None:
+        """Requests, two on their way at any time, until what comes next may not go with them or one fails.
+
+        A server that has two at once is never idle while the next is made ready.
+        """
+        failed: list[_Failed] = []
+        with Flight(self._make().deliver, len(loads)) as flight:
+            for load in loads:
+                self._start(flight, load)
+            while flight.loads:
+                failed += self._landed(flight)
+                if flight.has_room and not failed:
+                    failed += self._follow(flight)
+        self._settle(failed)
+
+    def _start(self, flight: Flight, load: Load) -> None:
         self.result.requests += 1
-        fates: list[tuple[Waiting, BaseException | None]] = []
-        with ThreadPoolExecutor(1) as beside:
-            told = beside.submit(carrier.deliver, other.parcel)
-            try:
-                self._send(first)
-                fates.append((first, None))
-            except (Rejected, Unreachable) as error:
-                fates.append((first, error))
-        fates.append((other, told.exception()))
-        stored = [one for one, why in fates if why is None]
-        self._commit(lambda: self.queue.done([one.number for one in stored]))
-        self.result.rows += sum(one.parcel.rows for one in stored)
-        for one, why in fates:
+        flight.start(load)
+
+    def _landed(self, flight: Flight) -> list[_Failed]:
+        """Forget what the server has; return what failed."""
+        fates = flight.landed(_POLL)
+        for load, why in fates:
+            if why is None:
+                self._stored(load)
+        return [(load, why) for load, why in fates if why is not None]
+
+    def _follow(self, flight: Flight) -> list[_Failed]:
+        """Send what may go with those on their way. A failure before that, when the server is asked how long it keeps
+        rows, is theirs: their answers still count."""
+        try:
+            if (load := self._further(flight.loads)) is not None:
+                self._start(flight, load)
+        except Unreachable as error:
+            return [(flight.loads[0], error)]
+        return []
+
+    def _settle(self, failed: list[_Failed]) -> None:
+        """What was refused is taken apart. Raises: what else went wrong."""
+        for load, why in failed:
             if isinstance(why, Rejected):
-                self._alone(one)
-            elif why is not None:
+                self._take_apart(load, why)
+        for load, why in failed:
+            if isinstance(why, Denied):
+                raise self._explained(load.whole, why)
+            if not isinstance(why, Rejected):
                 raise why
+
+    def _stored(self, load: Load) -> None:
+        """Forget what the server has."""
+        self._commit(lambda: self.queue.done([one.number for one in load.parcels]))
+        self.result.rows += load.whole.parcel.rows
+
+    def _take_apart(self, load: Load, refused: Rejected) -> None:
+        """After a refusal: one parcel in smaller parts; of several the first by itself, the others come next."""
+        first, *more = load.parcels
+        if not more:
+            self._alone(first, refused)
+            return
+        if isinstance(refused, TooLarge):
+            self._most_bytes = max(load.whole.parcel.size // 2, 1)
+        self._room(first)
+        self._alone(first)
 
     def _room(self, first: Waiting) -> int:
         """How many bytes the plan still takes now; waits for more if need be. Raises: _Stop."""
@@ -349,12 +395,18 @@ class Courier:
         try:
             self._make().deliver(one.parcel)
         except Denied as denied:
-            if denied.no_bucket and self.queue.wanted(one.parcel.bucket):
-                self._commit(lambda: self.queue.made(one.parcel.bucket, False))  # somebody deleted it: made again
-            if denied.no_bucket and one.parcel.bucket in self._unmade:
-                why = self._unmade[one.parcel.bucket]
-                raise Denied(f"{why}\n  Then make the bucket: python new-db.py FILE", no_bucket=True) from denied
-            raise
+            raise self._explained(one, denied) from denied
+
+    def _explained(self, one: Waiting, denied: Denied) -> Denied:
+        """Why a bucket that is not there could not be made, where that is why a parcel was denied."""
+        if not denied.no_bucket:
+            return denied
+        if self.queue.wanted(one.parcel.bucket):
+            self._commit(lambda: self.queue.made(one.parcel.bucket, False))  # somebody deleted it: made again
+        if one.parcel.bucket not in self._unmade:
+            return denied
+        why = self._unmade[one.parcel.bucket]
+        return Denied(f"{why}\n  Then make the bucket: python new-db.py FILE", no_bucket=True)
 
     def _is_fresh(self, one: Waiting) -> bool:
         """Whether every point of a parcel is young enough for its bucket; the others are set aside.
@@ -382,18 +434,21 @@ class Courier:
             self._kept[bucket] = self._make().keeps(bucket)
         return self._kept[bucket]
 
-    def _alone(self, one: Waiting) -> None:
-        """One parcel, in ever smaller parts where it is refused. What was reached stands when it is cut short."""
+    def _alone(self, one: Waiting, refused: Rejected | None = None) -> None:
+        """One parcel, in ever smaller parts where it is refused. What was reached stands when it is cut short.
+
+        refused: how it was, when it was sent already.
+        """
         from ..lineprotocol import split
 
-        try:
-            self._send(one)
-        except Rejected as error:
-            refused = error
-        else:
-            self._commit(lambda: self.queue.done([one.number]))
-            self.result.rows += one.parcel.rows
-            return
+        if refused is None:
+            try:
+                self._send(one)
+            except Rejected as error:
+                refused = error
+            else:
+                self._stored(Load((one,)))
+                return
         dead: list[tuple[list[bytes], str]] = []
         parts = self._smaller(split(unpack(one.parcel)), refused, dead)  # what is left of it, its end first
         stored = 0
@@ -482,11 +537,3 @@ def _part(one: Waiting, lines: Sequence[bytes]) -> Waiting:
     times = [time_of(line, one.parcel.precision) for line in lines]
     parcel = pack(one.parcel.bucket, one.parcel.precision, b"".join(lines), len(lines))
     return replace(one, parcel=parcel, first=min(times), last=max(times))
-
-
-def _merged(group: Sequence[Waiting]) -> Waiting:
-    """Parcels of one bucket as one; many small ones would be many requests."""
-    first = group[0]
-    text = b"".join(unpack(one.parcel) for one in group)
-    parcel = pack(first.parcel.bucket, first.parcel.precision, text, sum(one.parcel.rows for one in group))
-    return replace(first, parcel=parcel)
