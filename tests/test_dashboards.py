@@ -607,8 +607,12 @@ def test_the_instruments_of_two_towers_are_laid_out_well():
     for site_id in {row["Site_ID"] for row in rows}:
         names = {row["Variable"] for row in rows if row["Site_ID"] == site_id}
         fields = {name: Field(name, "number") for name in sorted(names)}
-        for one in dashboards(Site((Known("field", "base", site_id, fields),))):
+        models = {row["Variable"]: row["Instrument_Model"] for row in rows if row["Site_ID"] == site_id}
+        made = dashboards(Site((Known("field", "base", site_id, fields),), instruments=models))
+        for one in made:
             laid_out(one)
+        described = " ".join(panel["description"] for one in made for panel in one["panels"] if "targets" in panel)
+        assert {model for model in models.values() if model and f"({model})" not in described} == set()
 
 
 def test_a_title_is_cut_between_words():

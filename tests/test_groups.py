@@ -14,6 +14,7 @@ from fieldline.cli import drivers
 from fieldline.groups import MOST, Known, arrange, colours, levels, pretty
 from fieldline.ports import Field
 from fieldline.simulator.tables import TABLES
+from fieldline.tables import REGISTRY, Column, DataTable
 
 PROJECT = Path(__file__).parents[1]
 HEIGHTS = PROJECT.parent / "shared" / "data" / "us-umb_us-umd_measurement_heights.csv"
@@ -421,3 +422,27 @@ def test_a_voltage_called_v_is_no_wind():
 def test_rain_is_blue():
     layout = arrange([known("Rain_mm_Tot", unit="mm")], ())
     assert {one.colour for one in panels(layout, "lines", "precipitation")[0].series} == {"#2f80c8"}
+
+
+def test_an_instrument_is_what_the_class_says_or_the_configuration():
+    declared = {"CO2": Column("CO2_46m", "umol mol-1", instrument="LI-COR LI-7200"), "H2O": Column("H2O_46m", "%")}
+
+    class Gases(DataTable):
+        """Gases, every minute."""
+
+        table, bucket, measurement, timezone = "gases", "field", "gases", "+00:00"
+        columns = declared
+
+    here = known("CO2_46m", "CO2_46m_corrected", "H2O_46m", "H2O_3m", "Temp_3m", measurement="gases")
+    told = {"CO2*": "another", "H2O_4*": "LI-COR LI-7000", "H2O*": "Picarro G2301", "temp*": "not this one"}
+    try:
+        table = arrange([here], (Gases,), instruments=told).tables[0]
+    finally:
+        del REGISTRY["Gases"]
+    assert {one.name: one.instrument for one in table.fields} == {
+        "CO2_46m": "LI-COR LI-7200",
+        "CO2_46m_corrected": "LI-COR LI-7200",
+        "H2O_46m": "LI-COR LI-7000",
+        "H2O_3m": "Picarro G2301",
+        "Temp_3m": "",
+    }

@@ -540,6 +540,7 @@ def test_heights_and_other_names_come_from_the_configuration(tmp_path):
     text = """quality:
   site:
     heights: {TA_1_1_1: 46, Boden: -0.3}
+    instruments: {"TA_*": Vaisala HMP155}
   aliases: {Boden: TS}
 """
     (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
@@ -548,11 +549,15 @@ def test_heights_and_other_names_come_from_the_configuration(tmp_path):
         frame = tower(0.1)[["Temp_3m", "Battery_voltage", "station"]]
         frame = frame.rename(columns={"Temp_3m": "TA_1_1_1", "Battery_voltage": "Boden"})
         server.store.write("field", "tower", frame, ("station",))
-        context = replace(server.context, heights=own.heights, aliases=own.aliases)
+        context = replace(server.context, heights=own.heights, aliases=own.aliases, instruments=own.instruments)
         known = [Known("field", "tower", "46m", server.store.fields("field", "tower"))]
         told = json.loads(Layouts(context, lambda: known).body(lambda bucket: True))
     places = {one["name"]: (one["height_m"], one["depth_m"]) for one in told["tables"][0]["fields"]}
     assert places == {"TA_1_1_1": (46, None), "Boden": (None, 0.3)}
+    assert {one["name"]: one["instrument"] for one in told["tables"][0]["fields"]} == {
+        "TA_1_1_1": "Vaisala HMP155",
+        "Boden": None,
+    }
 
 
 def test_status_tells_what_was_set_aside_today(tmp_path):

@@ -26,12 +26,16 @@ _FROM_HEADER = ("station", "serial")  # tags that the header gives; every other 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name in the store, its unit, the checks it must pass, what it holds (None: its values tell)."""
+    """One column: its name in the store, its unit, the checks it must pass, what it holds (None: its values tell).
+
+    instrument: what measures it, in words for people, such as "Vaisala HMP155".
+    """
 
     name: str
     unit: str
     checks: tuple[Check, ...] = ()
     kind: Kind | None = "number"
+    instrument: str = ""
 
 
 class DataTable:
@@ -156,8 +160,9 @@ def _wrong_columns(cls: type[DataTable]) -> Iterator[str]:
 def _wrong_column(key: str, column: object, interval: float | None) -> Iterator[str]:
     if not isinstance(column, Column):
         yield f"columns[{key!r}] is {column!r}, must be a Column(name, unit)"
-    elif not column.name or not column.unit or column.kind not in get_args(Kind):
-        yield f"columns[{key!r}] needs a name, a unit ('1' for none) and a kind of {', '.join(get_args(Kind))}"
+    elif not (column.name and column.unit and column.kind in get_args(Kind) and isinstance(column.instrument, str)):
+        kinds = ", ".join(get_args(Kind))
+        yield f"columns[{key!r}] needs a name, a unit ('1' for none), a kind of {kinds}, and text as instrument, if any"
     elif column.name.endswith(OWN_ENDS):
         yield f"columns[{key!r}] is called {column.name!r}; _qc, _qcbits and _corrected are fieldline's own"
     elif column.name in ("time", *_FROM_HEADER):

@@ -58,7 +58,7 @@ def checker(settings: Settings, project: Path, store: Store | None) -> Checker:
 
     own = settings.quality
     log = functools.cache(lambda: maintenance_of(settings, project))
-    site = own.site.model_dump(exclude_none=True, exclude={"heights"})
+    site = own.site.model_dump(exclude_none=True, exclude={"heights", "instruments"})
     return Checker(Rules(own.defaults, own.aliases, own.checks, site, functools.partial(_text, project)), log, store)
 
 

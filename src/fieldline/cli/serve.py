@@ -65,6 +65,7 @@ def context_of(settings: Settings, project: Path, loopback: bool) -> Context:
         now=lambda: pd.Timestamp.now("UTC"),
         aliases=settings.quality.aliases,
         heights=settings.quality.site.heights,
+        instruments=settings.quality.site.instruments,
     )
 
 

@@ -68,6 +68,7 @@ def site_of(options: argparse.Namespace) -> Site:
         _clock(tables, settings),
         _with_address(settings),
         own.heights,
+        own.instruments,
     )
     if not site.known:
         fix = "Load a file first (fieldline run), name a driver in a job, or try --demo."

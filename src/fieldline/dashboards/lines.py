@@ -137,7 +137,7 @@ def limits(shown: Panel) -> Json:
 
 
 def described(shown: Panel, look: Look, words: str = "", how: str | None = None) -> str:
-    """What a panel shows, for its corner: each series with field, place, table, interval and averaging.
+    """What a panel shows, for its corner: each series with field, place, instrument, table, interval and averaging.
 
     Args:
         words: instead of the description that the layout has.
@@ -148,7 +148,8 @@ def described(shown: Panel, look: Look, words: str = "", how: str | None = None)
         every = look.site.interval(one.table)
         where = f"{one.station} {one.measurement}".strip() + (f", every {width(every)}" if every else "")
         window = _how(look, one) if how is None else how
-        parts.append(f"- {one.label}: `{one.name}` of {where}{window and '; each window: ' + window}{_judged(one)}")
+        by = f" ({one.instrument})" if one.instrument else ""
+        parts.append(f"- {one.label}: `{one.name}`{by} of {where}{window and '; each window: ' + window}{_judged(one)}")
     if shown.thresholds and how is None:
         parts.append("Dashed lines: limits of the checks; yellow: suspect beyond, red: fails beyond.")
     return "\n".join(parts)

@@ -28,7 +28,7 @@ class Site:
     says it. runs: the bucket that holds the measurement `runs`. outbox: whether rows wait on this machine for a server.
     apart: whether flags are kept in measurements of their own. buckets: bucket of a table -> that of the server.
     latitude, longitude: degrees, None where they are not known. zone: the clock of the loggers. heights: of instruments
-    by the names of their fields, below the ground with a minus [m].
+    by the names of their fields, below the ground with a minus [m]. instruments: what measures a field, by patterns.
     """
 
     known: tuple[Known, ...]
@@ -45,6 +45,7 @@ class Site:
     zone: str = "+00:00"
     grafana: Grafana = field(default_factory=Grafana)
     heights: Mapping[str, float] = field(default_factory=dict)
+    instruments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stations(self) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ class Site:
             for one in self.known
             if one.station == station
         ]
-        return arrange(mine, self.tables, self.heights, self.aliases)
+        return arrange(mine, self.tables, self.heights, self.aliases, self.instruments)
 
     def bucket(self, name: str) -> str:
         """What the server calls a bucket."""

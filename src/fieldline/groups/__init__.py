@@ -63,6 +63,7 @@ def arrange(
     tables: Sequence[type[DataTable]] = (),
     heights: Mapping[str, float] | None = None,
     aliases: Mapping[str, str] | None = None,
+    instruments: Mapping[str, str] | None = None,
 ) -> Layout:
     """Lay out what a store holds.
 
@@ -71,10 +72,11 @@ def arrange(
         tables: the declared tables, for units, limits and intervals.
         heights: where instruments are, by the name of the field, below the ground with a minus. [m]
         aliases: as for quality.variables.base.
+        instruments: what measures a field that its class does not say it of, by patterns of names.
     """
     found = []
     for one in sorted(known, key=lambda k: (k.bucket, natural(k.measurement), natural(k.station))):
-        fields = shown(one, tables, heights or {}, aliases)
+        fields = shown(one, tables, heights or {}, aliases, instruments or {})
         if fields:
             interval = fields[0].interval
             found.append(Table(one.bucket, one.measurement, one.station, interval, tuple(fields)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from ..ports import OWN_ENDS, Field
 from ..ports import Kind as Holds
@@ -39,7 +40,7 @@ class Shown:
     unit: as fieldline spells it; `pretty` writes it for people. height, depth: above and below the ground [m]. limits,
     suspect: what the check `between` fails and suspects, None where it has no limit. flags: whether flags stand beside
     it. dash: 1, 2, ... where another series of its panel has the same colour. kind: as in ports.Field. interval:
-    between the rows of its table [s]; None: not known.
+    between the rows of its table [s]; None: not known. instrument: what measures it, as declared; '': nobody says.
     """
 
     bucket: str
@@ -58,6 +59,7 @@ class Shown:
     dash: int = 0
     kind: Holds = "number"
     interval: float | None = None
+    instrument: str = ""
 
     @property
     def height(self) -> float | None:
@@ -132,10 +134,21 @@ def shown(
     tables: Sequence[type[DataTable]],
     heights: Mapping[str, float],
     aliases: Mapping[str, str] | None,
+    instruments: Mapping[str, str],
 ) -> list[Shown]:
     """Every drawable field of a table, in the order of the store."""
     says = declared(tables, known.bucket, known.measurement)
-    return [_one(known, one, says, heights, aliases) for one in drawable(known.fields)]
+    found = [_one(known, one, says, heights, aliases) for one in drawable(known.fields)]
+    return [replace(one, instrument=_instrument(one.name, says, instruments)) for one in found]
+
+
+def _instrument(name: str, says: Declared, instruments: Mapping[str, str]) -> str:
+    """What measures a field: as its class says, or the configuration."""
+    name = name.removesuffix(_CORRECTED)
+    column = says.columns.get(name)
+    if column and column.instrument:
+        return column.instrument
+    return next((words for pattern, words in instruments.items() if fnmatchcase(name, pattern)), "")
 
 
 def _one(

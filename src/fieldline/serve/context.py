@@ -21,7 +21,7 @@ class Context:
     home: the folder of the state. store: each call opens, works and closes, so several threads may use it, and the
     driver writes meanwhile. tables: the declared tables of all drivers. zone: the station's clock. loopback: whether
     only this machine can connect; then reading needs no key as long as there are none. now: UTC. limits: what a request
-    may cost. aliases, heights: what the configuration says of fields by their names, as for groups.arrange.
+    may cost. aliases, heights, instruments: what the configuration says of fields by their names, for groups.arrange.
     """
 
     home: Path
@@ -34,3 +34,4 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     heights: Mapping[str, float] = field(default_factory=dict, hash=False)
+    instruments: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -38,7 +38,7 @@ class Layouts:
                 if made[0] == seen:
                     return made[1]
             own = self._context
-            layout = arrange(seen, own.tables, own.heights, own.aliases)
+            layout = arrange(seen, own.tables, own.heights, own.aliases, own.instruments)
             self._made = [(seen, json_bytes(told(layout, own.zone))), *self._made[: _MOST - 1]]
             return self._made[0][1]
 
@@ -93,6 +93,7 @@ def _told_field(one: Shown) -> dict[str, Any]:
         "label": one.label,
         "height_m": one.height,
         "depth_m": one.depth,
+        "instrument": one.instrument or None,
         "group": one.group,
         "variable": one.sort.variable,
         "colour": one.colour,
@@ -133,4 +134,5 @@ def _told_series(one: Shown) -> dict[str, Any]:
         "sum": one.total,
         "height_m": one.height,
         "depth_m": one.depth,
+        "instrument": one.instrument or None,
     }

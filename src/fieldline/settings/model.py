@@ -264,6 +264,9 @@ class Site(Section):
     heights: dict[str, Annotated[float, Field(ge=-1000, le=1000)]] = Field(
         default={}, description="field -> above the ground [m], below with a minus, where its name does not tell"
     )
+    instruments: dict[str, str] = Field(
+        default={}, description="pattern of fields -> what measures them, where no class says it; for descriptions"
+    )
 
 
 class Quality(Section):

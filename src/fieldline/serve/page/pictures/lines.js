@@ -130,7 +130,7 @@ function entry(legend, one, panel) {
   swatch.style.color = one.ink;
   const shown = el("span.value"), flag = el("span.flag");
   const button = el("button", {
-    type: "button", "aria-pressed": String(!state.off.has(one.key)), title: `${one.field}: press to take it away or back, with Shift to see it alone`,
+    type: "button", "aria-pressed": String(!state.off.has(one.key)), title: `${one.field}${one.instrument ? `, ${one.instrument}` : ""}: press to take it away or back, with Shift to see it alone`,
     onclick: (event) => (event.shiftKey ? alone(one, panel) : toggle("off", one.key, !state.off.has(one.key))),
   }, swatch, el("span.label", { text: one.label }), shown, flag);
   legend.append(el("li", { "data-series": one.key }, button));
