@@ -20,8 +20,9 @@ from ..parcels import pack, unpack
 from ..ports import Aggregate, Carrier, Field, Store
 from .age import Age
 from .ballast import Ballast
-from .courier import Courier, Delivery, Policy, Trouble
+from .courier import Courier, Delivery, Policy
 from .queue import Queue, Waiting
+from .trouble import Trouble
 
 if TYPE_CHECKING:
     import pandas as pd

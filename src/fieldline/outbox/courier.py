@@ -8,20 +8,21 @@ server's reason. Nothing is given up because it was tried often.
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..errors import Denied, Rejected, TooLarge, Unreachable
 from ..ledger import Full
-from ..parcels import pack, unpack
+from ..parcels import unpack
 from ..ports import Carrier
 from .ballast import Ballast
 from .flight import Flight, Load
+from .parts import Dead, by_reason, part, smaller
 from .queue import Queue, Waiting
+from .trouble import Trouble, together
 
 log = logging.getLogger(__name__)
 
@@ -69,26 +70,6 @@ class Delivery:
     stopped: str = ""
     failed: bool = False
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Trouble:
-    """What is remembered of failures from run to run. Times: seconds since 1970."""
-
-    failures: int = 0
-    not_before: float = 0.0
-    since: float = 0.0
-    message: str = ""
-    to: str = ""
-
-    @classmethod
-    def of(cls, queue: Queue) -> Trouble:
-        """As the last run left it."""
-        return cls(**json.loads(queue.ledger.note("delivery") or "{}"))
-
-    def keep(self, queue: Queue) -> None:
-        """Remember it."""
-        queue.ledger.keep_notes(delivery=json.dumps(asdict(self)))
 
 
 class _Stop(Exception):
@@ -148,7 +129,7 @@ class Courier:
         except _Stop as stop:
             self.result.stopped = str(stop)
         if self._closed:
-            said = [*([self.result.stopped] if self.result.stopped else []), *_together(self._closed)]
+            said = [*([self.result.stopped] if self.result.stopped else []), *together(self._closed)]
             self.result.stopped, self.result.failed = "\n".join(dict.fromkeys(said)), True
         elif self.result.rows and not self.result.failed and self._trouble.message:
             log.warning("deliveries go on after %.0f min", (self._now() - self._trouble.since) / 60)
@@ -449,20 +430,20 @@ class Courier:
             else:
                 self._stored(Load((one,)))
                 return
-        dead: list[tuple[list[bytes], str]] = []
-        parts = self._smaller(split(unpack(one.parcel)), refused, dead)  # what is left of it, its end first
+        dead: Dead = []
+        parts = smaller(split(unpack(one.parcel)), refused, dead)  # what is left of it, its end first
         stored = 0
         try:
             self._look_at_the_time(parts)
             while parts:  # each of them within what the plan takes
                 lines = parts[-1]
-                part = _part(one, lines)
-                self._room(part)
+                some = part(one, lines)
+                self._room(some)
                 try:
-                    self._send(part)
+                    self._send(some)
                 except Rejected as refused:
                     parts.pop()
-                    parts += self._smaller(lines, refused, dead)
+                    parts += smaller(lines, refused, dead)
                 else:
                     parts.pop()
                     stored += len(lines)
@@ -475,25 +456,10 @@ class Courier:
         if self._left() <= 0 and parts:
             raise _Stop("the time for deliveries of one run is used up; the next run goes on")
 
-    def _smaller(self, lines: list[bytes], refused: Rejected, dead: list[tuple[list[bytes], str]]) -> list[list[bytes]]:
-        """What is tried next of lines that were refused, the first of it last; bad lines go to `dead`."""
-        reason = str(refused)
-        if len(lines) == 1 or (refused.dropped == len(lines) and not isinstance(refused, TooLarge)):
-            dead.append((lines, reason))
-            return []
-        named = {number: why for number, why in refused.named.items() if 0 < number <= len(lines)}
-        if named:
-            for number, why in sorted(named.items()):
-                dead.append(([lines[number - 1]], why))
-            good = [line for number, line in enumerate(lines, 1) if number not in named]
-            return [good] if good else []
-        half = len(lines) // 2
-        return [lines[half:], lines[:half]]
-
     def _shrink(self, one: Waiting, left: list[bytes], dead: Sequence[tuple[list[bytes], str]]) -> None:
         """Keep what is left of a parcel, and set aside the lines that were refused for good, each with its reason."""
-        rest = _part(one, left) if left else None
-        gone = [replace(_part(one, lines), reason=reason) for lines, reason in _by_reason(dead)]
+        rest = part(one, left) if left else None
+        gone = [replace(part(one, lines), reason=reason) for lines, reason in by_reason(dead)]
         self._commit(lambda: self.queue.shrink(one.number, rest, gone))
         for each in gone:
             self.result.dead += each.parcel.rows
@@ -508,32 +474,3 @@ class Courier:
                 raise
             log.warning("the disk is full; the ballast was deleted to make room")
             change()
-
-
-def _together(closed: Mapping[str, Denied]) -> list[str]:
-    """Why buckets wait for a person: what is the same for several is said once, with their names."""
-    alike: dict[str, list[str]] = {}
-    for bucket, denied in closed.items():
-        alike.setdefault(str(denied).replace(f"bucket {bucket!r}", "bucket"), []).append(bucket)
-    return [
-        str(closed[names[0]]).replace(f"bucket {names[0]!r}", f"buckets {', '.join(map(repr, names))}")
-        if len(names) > 1
-        else str(closed[names[0]])
-        for names in alike.values()
-    ]
-
-
-def _by_reason(dead: Sequence[tuple[list[bytes], str]]) -> list[tuple[list[bytes], str]]:
-    found: dict[str, list[bytes]] = {}
-    for lines, reason in dead:
-        found.setdefault(reason, []).extend(lines)
-    return [(lines, reason) for reason, lines in found.items()]
-
-
-def _part(one: Waiting, lines: Sequence[bytes]) -> Waiting:
-    """Some lines of a parcel as a parcel."""
-    from ..lineprotocol import time_of
-
-    times = [time_of(line, one.parcel.precision) for line in lines]
-    parcel = pack(one.parcel.bucket, one.parcel.precision, b"".join(lines), len(lines))
-    return replace(one, parcel=parcel, first=min(times), last=max(times))
