@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from fieldline.cli import main
 from fieldline.simulator import simulate
+from fieldline.sources.memory import Memory
 from fieldline.tables import REGISTRY
 
 PROJECT = Path(__file__).parents[1]
@@ -222,6 +223,21 @@ def test_runs_are_a_measurement(site, capsys):
         ("tower", True, 0),
         ("tower", True, 1),
     ]
+
+
+def test_what_fails_at_the_end_of_a_run_is_in_its_rows_too(site, capsys):
+    """The rows of `runs` are on their way by then; those who look at them, as the page does, must hear of it."""
+    fieldline(capsys, site, "run")
+    with duckdb.connect(str(site / "data" / "store.duckdb")) as store:
+        store.execute("ALTER TABLE field.runs RENAME COLUMN job TO task")  # so that they can't be written
+    with (site / "files" / "met.dat").open("a", encoding="utf-8") as file:
+        file.write('"2026-06-25 10:52:00",3,21,60\n')
+    code, out, _ = fieldline(capsys, site, "run", "--json")
+    told = [job["job"] for job in json.loads(out.splitlines()[-1])["jobs"] if not job["ok"]]
+    memory = Memory(site / "data" / "state.db")
+    kept = [row["job"] for _, row in memory.runs() if not row["ok"]]
+    memory.close()
+    assert (code, told, kept) == (1, ["runs"], ["runs"]), out
 
 
 def test_a_store_that_is_gone_is_filled_again(site, capsys):

@@ -124,9 +124,9 @@ class Work:
                 outcomes.append(Outcome("drivers", "\n".join(self.broken), ok=False))
             if not self.options.dry_run:
                 remembered = run([("runs", [lambda _: self._remember(outcomes, now)])])
-                outcomes += [one for one in remembered if not one.ok]
-                outcomes += self._deliver()
-                outcomes += [one for one in run([("archive", [self._prune])]) if not one.ok]
+                outcomes += self._late([one for one in remembered if not one.ok])
+                outcomes += self._late(self._deliver())
+                outcomes += self._late([one for one in run([("archive", [self._prune])]) if not one.ok])
             if (word := room(self.settings.home)) and not self.tight:
                 moved.append(word)
             told = [Outcome("home", notes=moved)] if moved else []
@@ -154,9 +154,13 @@ class Work:
             waits = [f"{one.rows:,} of {one.bucket}.{one.measurement}" for one in lines]
             outcome.notes.append(f"the file is read; the exit code is 1 because rows wait: {', '.join(waits)}")
         quiet = outcome.ok and not outcome.notes and not any(outcome.deliveries.values())
-        if not quiet and self.options.verb == "run":
-            self.memory.add_runs(time.time_ns(), [as_row(outcome)])
         return [] if quiet else [outcome]
+
+    def _late(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """What became known when the rows of `runs` were on their way: the next run takes it to the store."""
+        if outcomes and self.options.verb == "run":
+            self.memory.add_runs(time.time_ns(), [as_row(outcome) for outcome in outcomes])
+        return outcomes
 
     def _opened(self) -> Opened:
         return Opened(self.settings, self.options.project, self.memory, self.store, self.outbox)
