@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldline import held as held_files
 from fieldline.errors import InputError, Unreachable
 from fieldline.readers import toa5
-from fieldline.sources import archive as module
 from fieldline.sources import members
 from fieldline.sources.archive import Archive, safe_name
 
@@ -482,7 +482,7 @@ def held(path, times):
 
 
 def test_a_file_that_is_held_for_a_moment_is_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PAUSES", (0, 0))
+    monkeypatch.setattr(held_files, "PAUSES", (0, 0))
     archive = Archive(tmp_path)
     first = add(archive, 0)
     path = only_file(tmp_path)
@@ -493,7 +493,7 @@ def test_a_file_that_is_held_for_a_moment_is_waited_for(tmp_path, monkeypatch):
 
 
 def test_a_file_that_stays_held_is_unreachable(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PAUSES", (0, 0))
+    monkeypatch.setattr(held_files, "PAUSES", (0, 0))
     archive = Archive(tmp_path)
     add(archive, 0)
     (entry,) = archive.entries()

@@ -17,7 +17,7 @@ MODULES = sorted(SRC.rglob("*.py"))
 
 # An import points to an earlier line; modules of one line do not import each other.
 LAYERS = [
-    {"errors", "ports", "clock", "patterns"},
+    {"errors", "ports", "clock", "patterns", "held"},
     {"readers", "simulator", "quality", "points", "ledger", "parcels", "influxql"},
     {"tables", "settings", "rules", "lineprotocol"},
     {"sources", "sinks", "flagging", "outbox", "groups"},

@@ -16,22 +16,18 @@ import datetime as dt
 import hashlib
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from os import open as open_folder  # a file descriptor: no text, no encoding
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from ..errors import InputError, Unreachable
+from ..held import is_device, patiently
 from .members import Entry, Span, content_of, header_at, last_number, pack, rows_of, spans
 
-T = TypeVar("T")
-
-_PAUSES = (0.1, 0.2, 0.4)  # [s] another program (a backup, a virus scanner) holds a file for moments only
 _SUFFIX = ".dat.gz"
 _DATED = re.compile(r"\d{4}-\d\d-\d\d" + re.escape(_SUFFIX))
-_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d")  # names of devices on Windows, in every folder
 
 
 class Archive:
@@ -74,7 +70,7 @@ class Archive:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             new = not path.exists()
-            _patiently(lambda: _append(path, member))
+            patiently(lambda: _append(path, member))
             if new:
                 _keep_names(path.parent, *path.parent.parents[:3])
         except OSError as error:
@@ -185,7 +181,7 @@ def safe_name(name: str) -> str:
 
     What is not plainly safe gets a part of its SHA-256 behind it: PARCal_2019 becomes PARCal_2019~e7e4e37e9f.
     """
-    if re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,39}", name) and not _RESERVED.fullmatch(name):
+    if re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,39}", name) and not is_device(name):
         return name
     sum_ = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return re.sub(r"[^A-Za-z0-9_-]+|^-|^$", "_", name)[:40] + "~" + sum_
@@ -258,20 +254,10 @@ def _delete(path: Path) -> bool:
 # Reading
 
 
-def _patiently(work: Callable[[], T]) -> T:
-    """Do `work`, a few times if another program holds the file."""
-    for pause in _PAUSES:
-        try:
-            return work()
-        except PermissionError:
-            time.sleep(pause)
-    return work()
-
-
 def _open(path: Path) -> BinaryIO:
     """Open for reading. Raises: Unreachable, when it is held or may not be read; OSError, when it is gone or broken."""
     try:
-        return _patiently(lambda: path.open("rb"))
+        return patiently(lambda: path.open("rb"))
     except PermissionError as error:
         raise Unreachable(
             f"{path}: found {error.strerror or error}, expected to read a file of the archive.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -10,9 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Unreachable
+from ..held import is_device, patiently
 
 if TYPE_CHECKING:  # a run that finds nothing new must not pay for pandas
     from ..readers.toa5 import BadRow
+
+
+_LONGEST = 120  # characters of a name; Windows takes 260 for a whole path
 
 
 class Quarantine:
@@ -28,16 +33,25 @@ class Quarantine:
         """
         if self._folder is None or not rows:
             return
-        path = self._folder / (re.sub(r"[^\w.-]+", "_", name) + ".jsonl")
+        path = self._folder / file_name(name)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _append(path, "".join(_line(file, row) for row in rows).encode("utf-8", "backslashreplace"))
+            lines = "".join(_line(file, row) for row in rows).encode("utf-8", "backslashreplace")
+            patiently(lambda: _append(path, lines))
         except OSError as error:
             raise Unreachable(
                 f"{path}: found {error.strerror or error}, expected to keep {len(rows)} rows that can't be read.\n"
-                "  Free disk space, or give the account that runs fieldline the right to write there. The next run "
-                "reads the rows again."
+                "  Close the program that has the file open, free disk space, or give the account that runs fieldline "
+                "the right to write there. The next run reads the rows again."
             ) from error
+
+
+def file_name(name: str) -> str:
+    """The file of a table of this name, such that every system has files of that name."""
+    plain = re.sub(r"[^\w.-]+", "_", name)
+    if len(plain) > _LONGEST:
+        plain = f"{plain[:_LONGEST]}~{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    return f"{'_' * is_device(plain)}{plain}.jsonl"
 
 
 def _line(file: Path, row: BadRow) -> str:

@@ -1,0 +1,111 @@
+"""What Windows refuses while another program has a file open, and the names that it keeps for itself."""
+
+from pathlib import Path
+
+import pytest
+
+from fieldline import held
+from fieldline.errors import Unreachable
+from fieldline.held import is_device, patiently, put, write_whole
+from fieldline.readers.toa5 import BadRow
+from fieldline.sources.quarantine import Quarantine, file_name
+
+SHARING = (13, "The process cannot access the file because it is being used by another process")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Nobody waits in a test."""
+    monkeypatch.setattr(held, "PAUSES", (0, 0))
+
+
+def refusing(times, act):
+    """`act`, as it is while another program has the file: so many refusals, as Windows words them."""
+    left = [times]
+
+    def refuse(*args, **named):
+        if left[0]:
+            left[0] -= 1
+            raise PermissionError(*SHARING)
+        return act(*args, **named)
+
+    return refuse
+
+
+def test_what_is_held_for_a_moment_is_waited_for_and_what_stays_held_is_told():
+    assert patiently(refusing(2, lambda: "done")) == "done"
+    with pytest.raises(PermissionError):
+        patiently(refusing(3, lambda: "done"))
+
+
+def test_other_errors_are_not_tried_again():
+    tries = []
+
+    def work():
+        tries.append(1)
+        raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        patiently(work)
+    assert len(tries) == 1
+
+
+def test_a_file_is_replaced_as_soon_as_the_other_program_lets_go(tmp_path, monkeypatch):
+    path = tmp_path / "delivered.json"
+    write_whole(path, b"old")
+    monkeypatch.setattr(Path, "replace", refusing(2, Path.replace))
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_stays_held_is_left_as_it_was_without_a_rest(tmp_path, monkeypatch):
+    path = tmp_path / "delivered.json"
+    write_whole(path, b"old")
+    monkeypatch.setattr(Path, "replace", refusing(100, Path.replace))
+    with pytest.raises(PermissionError):
+        put(_made(tmp_path / "new"), path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _made(path):
+    path.write_bytes(b"new")
+    return path
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.Met", "COM1", "lpt9.x", "PRN ", "com¹"])
+def test_names_of_devices_are_known(name):
+    assert is_device(name)
+
+
+@pytest.mark.parametrize("name", ["console", "nul_", "Con-Met", "com", "com10", "field.nul", "lpt", ""])
+def test_other_names_are_none(name):
+    assert not is_device(name)
+
+
+@pytest.mark.parametrize("name", ["Nul", "aux.Met", "field.Met ⋯ – 東", "a:b\\c/d?*<>|", "x" * 300, "y" * 299 + "z"])
+def test_rows_set_aside_get_a_file_that_windows_has_too(tmp_path, name):
+    made = file_name(name)
+    assert not is_device(made)
+    assert not set('<>:"/\\|?*\r\n') & set(made)
+    assert len(made) < 150
+    Quarantine(tmp_path).add(name, Path("tower.dat"), [BadRow(7, "no number", "x,y")])
+    assert (tmp_path / made).read_bytes().count(b"\n") == 1
+
+
+def test_a_table_of_an_ordinary_name_keeps_its_file():
+    assert file_name("yard.Met") == "yard.Met.jsonl"
+    assert file_name("x" * 300) != file_name("x" * 301)
+
+
+def test_a_quarantine_that_is_open_in_a_spreadsheet_is_waited_for_and_then_told(tmp_path, monkeypatch):
+    quarantine, row = Quarantine(tmp_path), BadRow(7, "no number", "x,y")
+    real = Path.open
+    monkeypatch.setattr(Path, "open", refusing(2, real))
+    quarantine.add("yard.Met", Path("tower.dat"), [row])
+    monkeypatch.setattr(Path, "open", refusing(100, real))
+    with pytest.raises(Unreachable, match="Close the program that has the file open"):
+        quarantine.add("yard.Met", Path("tower.dat"), [row])
+    monkeypatch.setattr(Path, "open", real)
+    assert (tmp_path / "yard.Met.jsonl").read_bytes().count(b"\n") == 1
