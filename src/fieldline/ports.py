@@ -13,6 +13,7 @@ Kind = Literal["number", "integer", "boolean", "text"]
 Aggregate = Literal["mean", "min", "max", "first", "last", "count", "sum"]
 FLAG_ENDS = ("_qc", "_qcbits")  # beside a field `X` stand its flags, `X_qc` and `X_qcbits`
 OWN_ENDS = (*FLAG_ENDS, "_corrected")  # and what a person's gain and offset make of it: names that no column may have
+DEVICE_TAGS = ("station", "device_id", "node", "serial")  # tags whose value names a device; the first that is there
 Precision = Literal["s", "ms", "us", "ns"]
 AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 

@@ -3,6 +3,7 @@
     arrange([Known("field", "fastdata", "umbs", store.fields("field", "fastdata"))], tables).groups
 
 Pure: the same fields give the same layout, in the same order.
+apart.py    what tells series apart that no station names
 levels.py   height, depth, plot and replicate from a name
 kinds.py    group, family, unit and decimals of a field
 colours.py  one colour a height
@@ -13,9 +14,10 @@ panels.py   fields to panels
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..tables import DataTable
+from . import apart
 from .kinds import GROUPS, pretty
 from .levels import natural
 from .panels import MOST, Group, Kind, Panel, Threshold, groups
@@ -32,6 +34,7 @@ __all__ = [
     "Shown",
     "Table",
     "Threshold",
+    "apart",
     "arrange",
     "declared",
     "drawable",
@@ -41,13 +44,26 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one station in a measurement. interval: as declared, else as known [s]; None: neither."""
+    """The rows of one station in a measurement, or of one series. interval: as declared, else as known [s]; None:
+    neither.
+    """
 
     bucket: str
     measurement: str
     station: str
     interval: float | None
     fields: tuple[Shown, ...]
+
+    @property
+    def is_of_a_device(self) -> bool:
+        """Whether its name is that of a station or another device."""
+        return self.fields[0].apart is None
+
+    @property
+    def called(self) -> str:
+        """The series in words, such as 'cpu0'; of a station, its name."""
+        words = self.fields[0].apart
+        return self.station if words is None else " ".join(words)
 
 
 @dataclass(frozen=True)
@@ -74,9 +90,12 @@ def arrange(
         aliases: as for quality.variables.base.
         instruments: what measures a field that its class does not say it of, by patterns of names.
     """
-    found = []
+    known, found = list(known), []
+    words = apart.told(known)
     for one in sorted(known, key=lambda k: (k.bucket, natural(k.measurement), natural(k.station))):
         fields = shown(one, tables, heights or {}, aliases, instruments or {})
+        name = words.get((one.bucket, one.measurement, one.station))
+        fields = [replace(each, apart=name) for each in fields] if name is not None else fields
         if fields:
             interval = fields[0].interval
             found.append(Table(one.bucket, one.measurement, one.station, interval, tuple(fields)))

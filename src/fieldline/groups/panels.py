@@ -88,7 +88,7 @@ def _numbered(group: str, panels: Iterable[Panel]) -> Iterator[Panel]:
     for panel in panels:
         title = panel.title
         if titles[title, panel.unit] > 1:
-            title = f"{title}, {' '.join(filter(None, panel.series[0].table[1:]))}"
+            title = f"{title}, {panel.series[0].where}"
         title = _unused(title, panel, used)
         used.add(title)
         words = "-".join(filter(None, (group, panel.kind, _slug(title), _slug(panel.unit))))
@@ -99,7 +99,7 @@ def _numbered(group: str, panels: Iterable[Panel]) -> Iterator[Panel]:
 
 def _unused(title: str, panel: Panel, used: set[str]) -> str:
     """A title that no panel before has: with its unit, or with its table where it has none, at last with a number."""
-    more = f" [{panel.unit}]" if panel.unit else f", {' '.join(filter(None, panel.series[0].table[1:]))}"
+    more = f" [{panel.unit}]" if panel.unit else f", {panel.series[0].where}"
     choices = itertools.chain((title, title + more), (f"{title}, {number}" for number in itertools.count(2)))
     return next(each for each in choices if each not in used)
 
@@ -148,25 +148,34 @@ def _every(seconds: float) -> str:
 
 def _families(fields: Sequence[Shown]) -> list[tuple[str, str, list[Shown]]]:
     """Title, unit and members of each family; lone fields of unknown kinds share a panel for each unit."""
-    families: dict[tuple[str, str, str, bool, bool], list[Shown]] = {}
+    families: dict[tuple[str, str, str, bool, bool, str], list[Shown]] = {}
     for one in fields:
+        of = (
+            one.measurement if one.apart is not None and not one.sort.known else ""
+        )  # `free` of mem is not that of disk
         stem = one.sort.family if one.sort.known else one.at.core.rstrip("0123456789_") or one.at.core
         statistic = one.at.statistic
         if stem == "P" and statistic == "total":
             statistic = ""  # precipitation is one by nature
-        families.setdefault((stem, one.unit, statistic, one.sort.known, one.total), []).append(one)
-    pooled: dict[tuple[str, str], list[Shown]] = {}
+        families.setdefault((stem, one.unit, statistic, one.sort.known, one.total, of), []).append(one)
+    pooled: dict[tuple[str, str, str, bool], list[Shown]] = {}
     found = []
-    for (stem, unit, statistic, known, _), members in families.items():
+    for (stem, unit, statistic, known, _, of), members in families.items():
         if not known and len(members) == 1:
-            pooled.setdefault((unit, statistic), []).extend(members)
+            pooled.setdefault((unit, statistic, of, bool(of) and "percent" in stem), []).extend(members)
         else:
-            title = members[0].sort.title if known else human(stem)
+            title = members[0].sort.title if known else _of(of, human(stem))
             found.append((title + _STATISTICS[statistic], unit, members))
-    for (unit, statistic), members in pooled.items():
-        title = human(members[0].name) if len(members) == 1 else members[0].sort.title or _others(unit)
+    for (unit, statistic, of, percent), members in pooled.items():
+        others = "Percentages" if percent else members[0].sort.title or _others(unit)
+        title = _of(of, human(members[0].name) if len(members) == 1 else others)
         found.append((title + _STATISTICS[statistic], unit, members))
     return found
+
+
+def _of(measurement: str, title: str) -> str:
+    """A title with the table before it, where that says what it is."""
+    return f"{measurement}: {_small(title)}" if measurement else title
 
 
 def _others(unit: str) -> str:
@@ -189,7 +198,8 @@ def _order(one: Shown) -> tuple[object, ...]:
 
 
 def _key(one: Shown) -> tuple[object, ...]:
-    return (levels.natural(one.name), *one.table)
+    series = one.station if one.apart is None else (*map(levels.natural, one.apart), levels.natural(one.station))
+    return (levels.natural(one.name), *one.table[:2], series)
 
 
 def _parts(members: list[Shown]) -> list[tuple[list[Shown], str]]:
@@ -219,8 +229,9 @@ def _span(part: Sequence[Shown]) -> str:
 
 
 _SPLITS: tuple[tuple[Callable[[Shown], object], Callable[[Shown], str]], ...] = (
-    (lambda one: one.table, lambda one: f", {' '.join(filter(None, one.table[1:]))}"),
+    (lambda one: one.table, lambda one: f", {one.where}"),
     (lambda one: one.at.plot, lambda one: f", plot {one.at.plot}" if one.at.plot is not None else ""),
+    (lambda one: (one.apart or ("",))[0], lambda one: f", {(one.apart or ('',))[0]}"),
 )
 
 
@@ -241,8 +252,25 @@ def _labelled(series: Sequence[Shown]) -> list[Shown]:
     found = _told(found, lambda one: one.at.word)
     if len({one.label for one in found}) < len(found):
         found = [replace(one, label=_with_core(one)) for one in found]
-    for word in (_station, lambda one: one.measurement, lambda one: one.name, lambda one: one.bucket):
+    apart = _apart(series)
+    if len(apart) == len(series) > 1 and len({one.name for one in series}) == 1:
+        found = [replace(one, label=apart[one.table]) for one in found]  # what is measured stands in the title
+    words = (lambda one: apart.get(one.table, _station(one)), lambda one: one.measurement)
+    for word in (*words, lambda one: one.name, lambda one: one.bucket):
         found = _told(found, word)
+    return found
+
+
+def _apart(series: Sequence[Shown]) -> dict[tuple[str, str, str], str]:
+    """What tells series without a station apart from the others of their table among these, by table."""
+    tables: dict[tuple[str, str], dict[tuple[str, str, str], tuple[str, ...]]] = {}
+    for one in series:
+        if one.apart is not None:
+            tables.setdefault(one.table[:2], {})[one.table] = one.apart
+    found = dict[tuple[str, str, str], str]()
+    for mine in tables.values():
+        several = [len({*column}) > 1 for column in zip(*mine.values(), strict=True)]
+        found |= {table: ", ".join(itertools.compress(words, several)) for table, words in mine.items()}
     return found
 
 
@@ -323,7 +351,9 @@ def _components(series: Sequence[Shown]) -> list[str]:
 
 def _sources(series: Sequence[Shown]) -> str:
     """Which tables it comes from."""
-    tables = dict.fromkeys(f"{one.station + ' ' if one.station else ''}{one.measurement}" for one in series)
+    tables = dict.fromkeys(
+        f"{'' if one.apart is not None else one.station} {one.measurement}".strip() for one in series
+    )
     return "From " + ", ".join(tables) + "."
 
 
@@ -529,7 +559,7 @@ def _even(members: list[Shown]) -> list[tuple[list[Shown], str]]:
 def _missing(fields: Sequence[Shown]) -> Iterator[Panel]:
     """How many of the rows of each day came, for each table."""
     firsts = list({one.table: one for one in reversed(fields)}.values())[::-1]
-    named = [replace(one, label=" ".join(filter(None, one.table[1:]))) for one in firsts]
+    named = [replace(one, label=one.where) for one in firsts]
     for part, words in _even(named):
         unique = _labelled_tables(part)
         yield Panel("", "missing", f"Rows that came{words}", "%", "Share of the rows of each day.", tuple(unique))

@@ -21,9 +21,11 @@ _CORRECTED = "_corrected"
 
 @dataclass(frozen=True)
 class Known:
-    """What a store knows of one station's rows in a measurement.
+    """What a store knows of one series of a measurement: of one station's rows, or, where no tag names a device, of
+    one combination of tags.
 
-    station: '' where that is no tag. interval: between rows, where no class says it [s]; None: not known.
+    station: the name of the series; '' where there are no tags, or where it is of all rows. interval: between rows,
+    where no class says it [s]; None: not known. tags: where no tag names a device.
     """
 
     bucket: str
@@ -31,6 +33,7 @@ class Known:
     station: str
     fields: Mapping[str, Field]
     interval: float | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Shown:
     suspect: what the check `between` fails and suspects, None where it has no limit. flags: whether flags stand beside
     it. dash: 1, 2, ... where another series of its panel has the same colour. kind: as in ports.Field. interval:
     between the rows of its table [s]; None: not known. instrument: what measures it, as declared; '': nobody says.
+    apart: what tells its series from the others of its table, a word for each tag; None where a tag names a device or
+    there are no tags.
     """
 
     bucket: str
@@ -60,6 +65,7 @@ class Shown:
     kind: Holds = "number"
     interval: float | None = None
     instrument: str = ""
+    apart: tuple[str, ...] | None = None
 
     @property
     def height(self) -> float | None:
@@ -90,6 +96,11 @@ class Shown:
     def table(self) -> tuple[str, str, str]:
         """Bucket, measurement and station: the rows that it stands in."""
         return (self.bucket, self.measurement, self.station)
+
+    @property
+    def where(self) -> str:
+        """Its table in words: 'fastdata umbs', 'cpu cpu0'."""
+        return " ".join(filter(None, (self.measurement, *((self.station,) if self.apart is None else self.apart))))
 
     @property
     def symbol(self) -> str:

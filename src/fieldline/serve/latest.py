@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..ports import FLAG_ENDS, Field
-from ..sinks.looking import DEVICE_TAGS
+from ..ports import DEVICE_TAGS, FLAG_ENDS, Field
 from .context import Context
 
 Value = float | int | bool | str

@@ -70,7 +70,7 @@ def told(layout: Layout, zone: str) -> dict[str, Any]:
     """A layout as JSON."""
     return {
         "zone": zone,
-        "stations": sorted({table.station for table in layout.tables if table.station}),
+        "stations": sorted({table.station for table in layout.tables if table.station and table.is_of_a_device}),
         "tables": [_told_table(table) for table in layout.tables],
         "groups": [_told_group(group) for group in layout.groups],
     }
@@ -81,6 +81,7 @@ def _told_table(table: Table) -> dict[str, Any]:
         "bucket": table.bucket,
         "measurement": table.measurement,
         "station": table.station,
+        "called": table.called,
         "interval_s": table.interval,
         "fields": [_told_field(one) for one in table.fields],
     }

@@ -6,7 +6,7 @@ keep the lowest and highest value and the worst flag.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import Rejected
-from ..groups import Known, declared, drawable, levels
+from ..groups import Known, apart, declared, drawable, levels
 from ..groups.kinds import is_direction, is_total, sort
 from ..ports import Field
 from ..sinks.looking import Look, Wanted, Wind
@@ -39,13 +39,22 @@ T = TypeVar("T")
 RUNS = "runs"  # what became of fieldline's own runs is no measurement of the station
 LONGEST = 20 * 366 * 86_400_000  # [ms] of a request
 MOST_FIELDS = 40  # of a request
+MOST_SERIES = 100  # of a table whose tags name no device: containers, topics and the like come and go by thousands
 DAILY = 366 * 86_400_000 * 3  # [ms] of a fingerprint or a map of what is missing
 EDGES = (0.5, 2.0, 4.0, 6.0, 8.0, 10.0)  # [m s-1] lower ends of the classes of a rose; below the first it is calm
 _TIME = {"ge": -9_000_000_000_000, "le": 9_000_000_000_000}  # [ms]: what fits into nanoseconds
 
 Bucket = Annotated[str, Query(description="The bucket.", examples=["field"])]
 Measurement = Annotated[str, Query(description="The measurement: one table of a logger.", examples=["tower"])]
-Station = Annotated[str, Query(description="The tag `station`; empty where there is none.", examples=["46m"])]
+Station = Annotated[
+    str,
+    Query(
+        description="The series, as the layout has it: the tag `station` (or device_id, node, serial); where the table"
+        " has other tags only, all of them, as in `cpu=cpu0,host=a`; empty for all rows of such a table, or of one"
+        " without tags.",
+        examples=["46m"],
+    ),
+]
 Start = Annotated[int, Query(description="First time [ms since 1970 UTC].", examples=[1750000000000], **_TIME)]
 End = Annotated[int, Query(description="Before this time [ms since 1970 UTC].", examples=[1750086400000], **_TIME)]
 Fields = Annotated[
@@ -105,9 +114,16 @@ class Desk:
             raise HTTPException(404, _without_place(str(error))) from error
 
     def newest(self, look: Look, station: str) -> int | None:
-        """The newest time of a station. [ms]"""
-        time = self.heads.newest(look).get(station)
-        return None if time is None else time // MILLI
+        """The newest time of a series. [ms]"""
+        ends = self.ends(look, station)
+        return None if ends is None else ends[1] // MILLI
+
+    def ends(self, look: Look, station: str) -> tuple[int, int] | None:
+        """The first and the newest time of a series, or of all for '' where no series has this name. [ns]"""
+        known = self.heads.ends(look)
+        if station or "" in known or not known:
+            return known.get(station)
+        return min(first for first, _ in known.values()), max(last for _, last in known.values())
 
     def midnight(self) -> int:
         """When today began on the station's clock. [ns]"""
@@ -184,7 +200,7 @@ def _whole(routes: APIRouter, desk: Desk) -> None:
 
 
 def known(desk: Desk) -> list[Known]:
-    """The tables of the store, each with its stations and how far apart their rows are."""
+    """The tables of the store, each with its series and how far apart their rows are."""
     found = []
     for bucket, measurements in desk.context.store.catalogue().items():
         for measurement, fields in measurements.items():
@@ -194,9 +210,17 @@ def known(desk: Desk) -> list[Known]:
 
 
 def _known_of(desk: Desk, fields: dict[str, Field], look: Look) -> list[Known]:
-    bucket, measurement = look.table.bucket, look.table.measurement
-    apart = intervals(desk, look, desk.heads.newest(look))
-    return [Known(bucket, measurement, station, fields, interval) for station, interval in apart.items()]
+    every = intervals(desk, look, few(look, desk.heads.newest(look)))
+    table = (look.table.bucket, look.table.measurement)
+    return [Known(*table, name, fields, step, look.tags(name) or {}) for name, step in every.items()]
+
+
+def few(look: Look, newest: Mapping[str, int]) -> Mapping[str, int]:
+    """The series that are shown, with their newest time [ns]: all devices, but of other tags, of which a table may have
+    any number, at most MOST_SERIES."""
+    if len(newest) <= MOST_SERIES or look.by_device:
+        return newest
+    return {name: newest[name] for name in apart.few(newest, MOST_SERIES, pictures.DAY)}
 
 
 def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
@@ -210,10 +234,11 @@ def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
 
 
 def _of_table(desk: Desk, fields: dict[str, Field], look: Look, now: int, midnight: int) -> list[dict[str, Any]]:
-    """The state of each station of a measurement; what is asked of the store is asked once for all of them."""
+    """The state of each series of a measurement; what is asked of the store is asked once for all of them."""
     ends = desk.heads.ends(look)
-    newest = {station: last for station, (_, last) in ends.items()}
-    apart = intervals(desk, look, newest)
+    newest = few(look, {station: last for station, (_, last) in ends.items()})
+    every = intervals(desk, look, newest)
+    words = called(look, newest)
     battery = next((one for one in drawable(fields) if sort(one, levels.place(one.name)).family == "BATTERY"), None)
     today = look.today(midnight, battery.name if battery else None)
     quiet = {station: time for station, time in newest.items() if station not in today}
@@ -222,9 +247,22 @@ def _of_table(desk: Desk, fields: dict[str, Field], look: Look, now: int, midnig
     for station in newest or ("",):
         rows, volts = today.get(station, (0, before.get(station)))
         name = (look.table.bucket, look.table.measurement, station)
-        more = _battery(volts) | {"rows_today": rows, "oldest": ends[station][0] // MILLI if station in ends else None}
-        found.append(_told(name, newest.get(station), apart.get(station), now) | more)
+        oldest = ends[station][0] // MILLI if station in ends else None
+        more = {
+            "called": words.get(station, station),
+            "rows_today": rows,
+            "oldest": oldest,
+            "left_out": len(ends) - len(newest),
+        }
+        found.append(_told(name, newest.get(station), every.get(station), now) | _battery(volts) | more)
     return found
+
+
+def called(look: Look, names: Iterable[str]) -> dict[str, str]:
+    """What people call series, by their names: devices as they are, others by the tags that tell them apart."""
+    tags = {name: look.tags(name) for name in names}
+    telling = apart.telling([one for one in tags.values() if one])
+    return {name: name if one is None else " ".join(apart.words(one, telling)) for name, one in tags.items()}
 
 
 def _told(name: tuple[str, str, str], newest: int | None, interval: float | None, now: int) -> dict[str, Any]:
@@ -247,17 +285,17 @@ def _battery(volts: float | None) -> dict[str, Any]:
 def intervals(desk: Desk, look: Look, newest: Mapping[str, int]) -> dict[str, float | None]:
     """Seconds between rows of each station: as declared, else as the last rows have it."""
     bucket, measurement = look.table.bucket, look.table.measurement
-    of = {name: {"station": name} if name else {} for name in newest}
+    of = {name: {"station": name} if name and look.tags(name) is None else {} for name in newest}
     says = {name: declared_interval(desk.context, Series(bucket, measurement, of[name], 0, {}, {}, {})) for name in of}
     asked = desk.steps.usual(look, {name: time for name, time in newest.items() if says[name] is None})
     return {name: says[name] if says[name] is not None else asked[name] for name in newest}
 
 
 def interval_of(desk: Desk, look: Look, station: str, newest: int | None) -> float | None:
-    """As `intervals`, of one station."""
+    """As `intervals`, of one series."""
     if newest is not None:
         return intervals(desk, look, {station: newest})[station]
-    of = {"station": station} if station else {}
+    of = {"station": station} if station and look.tags(station) is None else {}
     return declared_interval(desk.context, Series(look.table.bucket, look.table.measurement, of, 0, {}, {}, {}))
 
 
@@ -398,7 +436,8 @@ def _daily(routes: APIRouter, desk: Desk) -> None:
         """
 
         def make(look: Look, rollup: Rollup, asked: Asked) -> dict[str, Any]:
-            step = _nanoseconds(interval_of(desk, look, asked.station, desk.heads.newest(look).get(asked.station)))
+            _, newest = desk.ends(look, asked.station) or (None, None)
+            step = _nanoseconds(interval_of(desk, look, asked.station, newest))
             return pictures.fingerprint(look, rollup, asked, zone, step)
 
         return _drawn(desk, request, at, ("good",), _asked(at, [field], 1000, good), make)
@@ -409,7 +448,7 @@ def _daily(routes: APIRouter, desk: Desk) -> None:
         asked = Asked(at.station, (), at.start * MILLI, at.end * MILLI, 1000)
 
         def work(look: Look) -> dict[str, Any]:
-            first, newest = desk.heads.ends(look).get(at.station, (None, None))
+            first, newest = desk.ends(look, at.station) or (None, None)
             interval = interval_of(desk, look, at.station, newest)
             made = pictures.missing(look, desk.rollup, asked, zone, _nanoseconds(interval), first, desk.now())
             return {**made, "interval_s": interval, "newest": None if newest is None else newest // MILLI}

@@ -5,6 +5,7 @@ Each question is one query; a look may hold several, between which nobody writes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Rejected
-from ..ports import Field
+from ..ports import DEVICE_TAGS, Field
 from . import _catalog as catalog
 from ._catalog import STORE, Column, Cursor, Sql, Table, sql
 from ._names import meant
@@ -44,8 +45,30 @@ _MADE = {
     **{"sine": "sum(sin({it}))", "cosine": "sum(cos({it}))"},
 }
 DAY = 86_400 * 10**9  # ns
-DEVICE_TAGS = ("station", "device_id", "node", "serial")  # tags whose value names a device; the first that is there
 _NUMBER = ("number", "integer", "boolean")
+_SPECIAL = re.compile(r"([\\,=])")  # what stands between tags in the name of a series
+_PAIR = re.compile(r"((?:[^\\,=]|\\.)+)=((?:[^\\,=]|\\.)*)(,|\Z)", re.DOTALL)
+
+
+def name_of(tags: Mapping[str, str]) -> str:
+    """The name of a series that no tag of a device names: `cpu=cpu0,host=a`, by the names of the tags.
+
+    An empty tag is none; a series whose tags are all empty is `cpu=`. A backslash stands before `\\`, `,` and `=`.
+    """
+    there = {tag: value for tag, value in sorted(tags.items()) if value} or dict.fromkeys(sorted(tags)[:1], "")
+    return ",".join("=".join(_SPECIAL.sub(r"\\\1", word) for word in pair) for pair in there.items())
+
+
+def tags_of(name: str) -> dict[str, str] | None:
+    """The tags in a name that `name_of` made; None: it is none."""
+    found, place = dict[str, str](), 0
+    while match := _PAIR.match(name, place):
+        tag, value = (re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in match.group(1, 2))
+        found[tag] = value
+        place = match.end()
+        if not match[3]:
+            return found
+    return None
 
 
 @dataclass(frozen=True)
@@ -58,7 +81,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Wind:
-    """A speed and a direction of one station. edges: lower ends of the classes of speed; below the first it is calm.
+    """A speed and a direction of one series. edges: lower ends of the classes of speed; below the first it is calm.
     good: without rows that a check failed or suspects."""
 
     station: str
@@ -81,7 +104,9 @@ class Changes:
 class Look:
     """One measurement of an open store. Times are nanoseconds since 1970 UTC, ranges half open.
 
-    where: names it in messages. station: the rows of this device, see DEVICE_TAGS; without such a tag there is ''.
+    where: names it in messages. station: the name of a series: of the rows of one device, where a tag says whose they
+    are (DEVICE_TAGS); of one combination of tags (`name_of`) where all tags say something else. There, and where no tag
+    is, '' stands for all rows.
     """
 
     table: Table
@@ -110,59 +135,66 @@ class Look:
         """What was written after the write number `since`."""
         return changes(self.cursor, since)
 
+    def tags(self, station: str) -> dict[str, str] | None:
+        """The tags of a series by its name, all that the table has; None where a tag of a device names it, or none."""
+        if self.by_device or not self.table.tags:
+            return None
+        said = tags_of(station) or {}
+        return {column.field.name: said.get(column.field.name, "") for column in self.table.tags}
+
     def stations(self, start: int | None = None) -> dict[str, tuple[int, int]]:
-        """The first and the newest time of each station with rows since `start`."""
-        station = self._station()
+        """The first and the newest time of each series with rows since `start`."""
         statement = sql(
-            "SELECT {station}, epoch_ns(min(time)), epoch_ns(max(time)) FROM {table} WHERE {since}"
-            " GROUP BY 1 ORDER BY 1",
-            station=station.name if station else Sql("''"),
+            "SELECT {tags}, epoch_ns(min(time)), epoch_ns(max(time)) FROM {table} WHERE {since} GROUP BY {tags}",
+            tags=self._columns(),
             table=self.table.path,
             since=Sql("TRUE" if start is None else "time >= make_timestamp_ns(?)"),
         )
         rows = self.cursor.execute(statement, [] if start is None else [start]).fetchall()
-        return {str(name): (int(first), int(newest)) for name, first, newest in rows if newest is not None}
+        ends = sorted((self._named(tags), int(first), int(last)) for *tags, first, last in rows if last is not None)
+        return {name: (first, last) for name, first, last in ends}
 
     def today(self, start: int, field: str | None) -> dict[str, tuple[int, float | None]]:
-        """For each station with rows since `start` their number, and the last value of a field among them."""
-        station = self._station()
+        """For each series with rows since `start` their number, and the last value of a field among them."""
         statement = sql(
-            "SELECT {station}, count(*), arg_max({cell}, time) FROM {table} WHERE time >= make_timestamp_ns(?)"
-            " GROUP BY 1",
-            station=station.name if station else Sql("''"),
+            "SELECT {tags}, count(*), arg_max({cell}, time) FROM {table} WHERE time >= make_timestamp_ns(?)"
+            " GROUP BY {tags}",
+            tags=self._columns(),
             cell=self._value(self._column(field)) if field else Sql("NULL"),
             table=self.table.path,
         )
         rows = self.cursor.execute(statement, [start]).fetchall()
-        return {str(name): (int(count), None if last is None else float(last)) for name, count, last in rows}
+        return {self._named(tags): (int(n), None if last is None else float(last)) for *tags, n, last in rows}
 
     def at(self, times: Mapping[str, int], field: str) -> dict[str, float]:
-        """The value of a field at one time of each station; those without one are left out."""
+        """The value of a field at one time of each series; those without one are left out."""
         statement = sql(
-            "SELECT e.name, any_value({cell}) FROM {table} {join} AND time = make_timestamp_ns(e.newest) GROUP BY 1",
+            "SELECT e.fieldline_name, any_value({cell}) FROM {table} {join}"
+            " AND time = make_timestamp_ns(e.fieldline_newest) GROUP BY 1",
             cell=self._value(self._column(field)),
             table=self.table.path,
             join=self._join(),
         )
-        rows = self.cursor.execute(statement, _ends(times)).fetchall()
+        rows = self.cursor.execute(statement, self._ends(times)).fetchall()
         return {str(name): float(value) for name, value in rows if value is not None}
 
     def count(self, start: int) -> int:
-        """The number of rows since `start`, of all stations."""
+        """The number of rows since `start`, of all series."""
         statement = sql("SELECT count(*) FROM {table} WHERE time >= make_timestamp_ns(?)", table=self.table.path)
         (count,) = self.cursor.execute(statement, [start]).fetchone()
         return int(count)
 
     def steps(self, newest: Mapping[str, int], back: int) -> dict[str, Numbers]:
-        """The times of the last 200 rows of each station, no further than `back` before its newest one. [ns]"""
+        """The times of the last 200 rows of each series, no further than `back` before its newest one. [ns]"""
         statement = sql(
-            "SELECT e.name, max(epoch_ns(time), 200) FROM {table} {join}"
-            " AND time BETWEEN make_timestamp_ns(e.newest - {back}) AND make_timestamp_ns(e.newest) GROUP BY 1",
+            "SELECT e.fieldline_name, max(epoch_ns(time), 200) FROM {table} {join}"
+            " AND time BETWEEN make_timestamp_ns(e.fieldline_newest - {back})"
+            " AND make_timestamp_ns(e.fieldline_newest) GROUP BY 1",
             table=self.table.path,
             join=self._join(back),
             back=Sql(str(int(back))),
         )
-        rows = self.cursor.execute(statement, _ends(newest)).fetchall()
+        rows = self.cursor.execute(statement, self._ends(newest)).fetchall()
         return {str(name): np.array(times[::-1], dtype=np.int64) for name, times in rows}
 
     def fits(self, station: str, start: int, end: int, most: int) -> bool:
@@ -300,32 +332,71 @@ class Look:
             raise Rejected(f"{self.where}: {what} {name!r}, expected a field with numbers.\n  {meant(name, names)}")
         return column
 
-    def _station(self) -> Column | None:
+    @property
+    def by_device(self) -> bool:
+        """Whether a tag says whose the rows are, so that it alone names series."""
+        return any(column.field.name in DEVICE_TAGS for column in self.table.tags)
+
+    def _naming(self) -> list[Column]:
+        """The tags that name a series: that of the device, or all."""
         tags = {column.field.name: column for column in self.table.tags}
-        return next((tags[name] for name in DEVICE_TAGS if name in tags), None)
+        device = next((tags[name] for name in DEVICE_TAGS if name in tags), None)
+        return [device] if device else [tags[name] for name in sorted(tags)]
+
+    def _columns(self) -> list[Sql]:
+        """Their columns; never none, so that there is something to group by."""
+        return [sql("{it}", it=column.name) for column in self._naming()] or [Sql("''")]
+
+    def _named(self, values: Sequence[object]) -> str:
+        """The name of a series by the values of these columns."""
+        words = ["" if value is None else str(value) for value in values]
+        if self.by_device or not self.table.tags:
+            return words[0]
+        return name_of({column.field.name: word for column, word in zip(self._naming(), words, strict=True)})
+
+    def _values(self, station: str) -> list[str] | None:
+        """The values of these columns by the name of a series; None: there is none of this name."""
+        if self.by_device:
+            return [station]
+        tags = self.tags(station)
+        known = tags is not None and (tags_of(station) or {"": ""}).keys() <= tags.keys()
+        return [tags[column.field.name] for column in self._naming()] if tags is not None and known else None
 
     def _join(self, back: int = 0) -> Sql:
-        """Stations and a time of each, as `_ends` binds them, and no row that is too old for any of them."""
-        station = self._station()
+        """Series and a time of each, as `_ends` binds them, and no row that is too old for any of them.
+
+        Their columns have names that no tag has, since `name` is a usual one.
+        """
+        own = [(column.name, f"fieldline_{place}") for place, column in enumerate(self._naming())]
         return sql(
-            "JOIN (SELECT unnest(?::VARCHAR[]) AS name, unnest(?::BIGINT[]) AS newest) e ON {station} = e.name"
-            " AND time >= make_timestamp_ns(? - {back})",
-            station=station.name if station else Sql("''"),
+            "JOIN (SELECT unnest(?::VARCHAR[]) AS fieldline_name, unnest(?::BIGINT[]) AS fieldline_newest{lists}) e"
+            " ON {same} time >= make_timestamp_ns(? - {back})",
+            lists=Sql("".join(f", unnest(?::VARCHAR[]) AS {alias}" for _, alias in own)),
+            same=Sql("".join(sql("{tag} = e.{alias} AND", tag=tag, alias=alias) + " " for tag, alias in own)),
             back=Sql(str(int(back))),
         )
 
+    def _ends(self, times: Mapping[str, int]) -> list[object]:
+        """What `_join` binds: series, a time of each, their tags, and the first of the times."""
+        told = {name: values for name in times if (values := self._values(name)) or not self._naming()}
+        lists = [list(one) for one in zip(*(values or () for values in told.values()), strict=True)]
+        lists = lists or [[] for _ in self._naming()]
+        return [list(told), [times[name] for name in told], *lists, min(times.values(), default=0)]
+
     def _condition(self, station: str) -> Sql:
-        """The range and the station; times are bound first, then what `_tag` gives."""
+        """The range and the series; times are bound first, then what `_tag` gives."""
         parts = ["time >= make_timestamp_ns(?)", "time < make_timestamp_ns(?)"]
-        tag = self._station()
-        if tag is not None:
-            parts.append(sql("{tag} = ?", tag=tag.name))
-        elif station:
-            parts.append("FALSE")
+        if self._is_one(station):
+            there = self._values(station) is not None
+            parts += [sql("{tag} = ?", tag=column.name) for column in self._naming()] if there else ["FALSE"]
         return Sql(" AND ".join(parts))
 
     def _tag(self, station: str) -> list[str]:
-        return [station] if self._station() is not None else []
+        return (self._values(station) or []) if self._is_one(station) else []
+
+    def _is_one(self, station: str) -> bool:
+        """Whether the name means one series, not all rows."""
+        return bool(station) or self.by_device
 
     def _arrays(self, statement: Sql, values: Iterable[object]) -> dict[str, Numbers]:
         found: dict[str, Numbers] = self.cursor.execute(statement, list(values)).fetchnumpy()
@@ -355,11 +426,6 @@ def _changes(cursor: Cursor, since: int) -> Changes:
     rows = cursor.execute(catalog.WRITES_SINCE, [since]).fetchall()
     whole = len(rows) == last - since
     return Changes(int(last), tuple(rows) if whole else None)
-
-
-def _ends(times: Mapping[str, int]) -> list[object]:
-    """What `Look._join` binds: stations, a time of each, and the first of these."""
-    return [list(times), list(times.values()), min(times.values(), default=0)]
 
 
 def _floor(time: str, start: int, every: int) -> Sql:

@@ -23,7 +23,18 @@ export function show(node, status, left) {
     const first = worstFirst(left ? some : tables.filter(({ state }) => state !== "good"));
     put(node, sumCard(tables, first.length), run ? runCard(run) : null, ...first.slice(0, MANY).map(card));
   }
+  for (const words of crowds(tables)) node.append(el("p.notice.crowd", { text: words }));
   if (focused) [...node.querySelectorAll(".card")].find(({ dataset }) => dataset.table === focused)?.querySelector("button")?.focus();
+}
+
+/** A word for each table with so many series that some are left out. */
+function crowds(tables) {
+  const some = new Map();
+  for (const one of tables.filter(({ left_out }) => left_out)) {
+    const name = `${one.bucket}/${one.measurement}`, { n } = some.get(name) ?? { n: 0 };
+    some.set(name, { n: n + 1, one });
+  }
+  return [...some.values()].map(({ n, one }) => `${one.measurement} has ${(n + one.left_out).toLocaleString("en-US")} series, of which ${n} are shown: those with rows of its last day first, then by name. Fewer tags with values that come and go (ids, topics) would make fewer series; queries and exports have all.`);
 }
 
 const worstFirst = (tables) => [...tables].sort((a, b) => WORST.indexOf(a.state) - WORST.indexOf(b.state));
@@ -59,7 +70,7 @@ function press(table, alone) {
 }
 
 function card(table) {
-  const { measurement, station, bucket, state, battery } = table;
+  const { measurement, bucket, state, battery } = table, station = table.called;
   const came = table.newest !== null && table.newest !== undefined;
   const name = [measurement, station].filter(Boolean).join(" "), word = wordOf(table), alone = chosen.find === word;
   const title = [[bucket, measurement, station].filter(Boolean).join(" / "), table.words, alone ? "Press to see all tables again" : "Press to see this table alone"].filter(Boolean).join("\n");
