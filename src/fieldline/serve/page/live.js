@@ -6,9 +6,10 @@ const PATIENCE = 5000; // between two questions when nothing is told [ms]
 
 /**
  * Call `came(changed)` when rows came; `changed` is a set of "bucket/measurement", or null: not known which.
- * `tell(word)` hears how rows come: "live", "asking" or "away".
+ * `tell(word)` hears how rows come: "live", "asking" or "away". `isNew(row)` says of one of the newest rows whether it came
+ * after the page was opened.
  */
-export function listen(came, tell) {
+export function listen(came, tell, isNew) {
   let asking = null;
   const poll = async () => {
     try {
@@ -18,9 +19,10 @@ export function listen(came, tell) {
     } catch { tell("away"); }
   };
   const stream = new EventSource("/api/events");
-  let first = true; // all that there is, which the pictures have asked for themselves
+  let first = true; // all that there is: of it the pictures lack only what came while the page was being loaded
   stream.addEventListener("latest_data", (event) => {
-    if (!first) came(changedOf(event.data));
+    const { changed, rows } = JSON.parse(event.data), tables = namesOf(first ? rows.filter(isNew) : changed);
+    if (tables.size || !first) came(tables);
     first = false;
   });
   stream.addEventListener("open", () => { clearInterval(asking); asking = null; tell("live"); });
@@ -29,8 +31,5 @@ export function listen(came, tell) {
   });
 }
 
-/** Which tables an event speaks of. */
-function changedOf(text) {
-  const { changed } = JSON.parse(text);
-  return new Set(changed.map(({ bucket, measurement }) => `${bucket}/${measurement}`));
-}
+/** The tables that some rows or changes are of. */
+const namesOf = (some) => new Set(some.map(({ bucket, measurement }) => `${bucket}/${measurement}`));

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { momentOf, span, stationZone } from "./clock.js";
-import { expect, isKnown, know, learn, upTo } from "./data.js";
+import { expect, isKnown, know, learn, tableOf, upTo } from "./data.js";
 import { el, put } from "./dom.js";
 import { tablesLeft, wordsOf } from "./filter.js";
 import { layout, status as firstStatus } from "./first.js";
@@ -29,7 +29,7 @@ async function open() {
     put(main, el("div.notice", {}, el("p", { text: error.message }), el("button", { type: "button", text: "Try again", onclick: () => location.reload() })));
     return;
   }
-  listen(came, liveWord);
+  listen(came, liveWord, isNew);
   setInterval(() => status.age(strip), 1000);
   setInterval(() => { if (state.last !== null && now() - lastCame > 30_000) follow(new Set(), true); }, 10_000); // time passes without rows too
 }
@@ -74,6 +74,12 @@ async function news(given = null) {
     put(strip, el("p.notice", { text: error.message }));
   } finally { asking = false; }
   if (again) { again = false; await news(); }
+}
+
+/** Whether a row is newer than the newest one that we know of its table; what became of fieldline's own runs is in no table. */
+function isNew(row) {
+  const table = known?.tables.find((one) => tableOf(one) === tableOf(row));
+  return table ? row.time > table.newest : row.measurement !== "runs";
 }
 
 /** Keep the newest status. */

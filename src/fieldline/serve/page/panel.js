@@ -23,7 +23,7 @@ export class Panel {
     this.note = el("div.note", { hidden: true });
     this.words = el("p.unseen", { id: `${this.id}-words` });
     this.numbers = el("div.numbers", { hidden: true });
-    this.root = el("article.panel", { id: this.id, "aria-labelledby": `${this.id}-title`, "data-kind": panel.kind, "data-panel": panel.id },
+    this.root = el("article.panel", { id: this.id, "aria-labelledby": `${this.id}-title`, "data-kind": panel.kind, "data-panel": panel.id, "data-stale": true },
       this.head(), this.body, this.note, this.numbers, this.words);
     this.root.classList.toggle("large", state.large.has(panel.id));
     this.root.classList.toggle("wide", pictures.isWide(panel));
@@ -106,6 +106,7 @@ export class Panel {
   /** What it shows has changed. */
   refresh(quietly = false) {
     this.stale = true;
+    this.root.toggleAttribute("data-stale", true);
     if (this.seen) this.load(quietly);
   }
 
@@ -124,7 +125,10 @@ export class Panel {
       this.fail(error);
     } finally {
       clearTimeout(slow);
-      if (this.stop === stop) this.root.removeAttribute("aria-busy");
+      if (this.stop === stop) {
+        this.root.removeAttribute("aria-busy");
+        this.root.toggleAttribute("data-stale", this.stale); // what was asked for last is there
+      }
     }
   }
 
