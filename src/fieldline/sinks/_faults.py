@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import sys
 from pathlib import Path, PureWindowsPath
 
 from ..errors import Rejected, StoreError, Unreachable
@@ -13,9 +13,11 @@ BUSY = (
     "unique file handle conflict",
     "different configuration",
     "used by another process",
+    "already open in",  # Windows says the rest in the language of the machine; this is DuckDB's own
 )
 IN_USE_ON_WINDOWS = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
-HOLDER = re.compile(r"(?:held|open) in (\S.*?) \(PID (\d+)\)")
+_SHARE_ALL = 0x7  # others may read, write and delete meanwhile
+HOLDER = re.compile(r"(?:held|open) in\s+(\S.*?) \(PID (\d+)\)")
 UNFIT = ("cannot encode str", "conversion error", "out of range")
 FAULTS = (
     (
@@ -46,18 +48,27 @@ def is_busy(path: Path, message: str) -> bool:
 def holder(message: str) -> str:
     """Where a busy file is open, as far as DuckDB says it: 'in python3 (process 1352)'."""
     found = HOLDER.search(message)
-    return f"in {PureWindowsPath(found[1]).name} (process {found[2]})" if found else f"elsewhere ({message})"
+    words = " ".join(message.split())
+    return f"in {PureWindowsPath(found[1]).name} (process {found[2]})" if found else f"elsewhere ({words})"
 
 
 def _in_use(path: Path) -> bool:
-    """Whether Windows says so; DuckDB repeats it in the language of the machine, so ask again for the number."""
-    if os.name != "nt":
+    """Whether Windows says so; DuckDB repeats it in the language of the machine, so ask again for the number.
+
+    Python's own `open` goes through the C runtime, for which a file in use and one without the right are both EACCES.
+    """
+    if sys.platform != "win32":
         return False
+    import _winapi
+
     try:
-        with path.open("rb"):
-            return True  # it opens by now: whoever had it has just let go
+        handle = _winapi.CreateFile(
+            str(path), _winapi.GENERIC_READ, _SHARE_ALL, _winapi.NULL, _winapi.OPEN_EXISTING, 0, _winapi.NULL
+        )
     except OSError as error:
-        return getattr(error, "winerror", None) in IN_USE_ON_WINDOWS
+        return error.winerror in IN_USE_ON_WINDOWS
+    _winapi.CloseHandle(handle)
+    return True  # it opens by now: whoever had it has just let go
 
 
 def fault(path: Path, message: str) -> StoreError:
