@@ -459,6 +459,23 @@ def test_another_retention_than_the_configured_one_is_told(site, capsys):
     assert "keeps rows for ever, the configuration says 30 days" in found["retention"][0].text
 
 
+def test_a_number_that_the_store_took_for_text_is_told_by_the_run_and_by_the_doctor(site, capsys):
+    """The first rows came before the class: the column stays what it is, so somebody must hear of it."""
+    path = site / "files" / "met.dat"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"Deg C"', '""').replace('"Avg"', '""').replace("20.5,", '"warm",'), encoding="utf-8")
+    main(None, ["run"], site)
+    driver(site, "doc_warmth", {"name": "Warmth", "station": "tower", "table": "Met", "measurement": "Met"})
+    with_driver(site, "doc_warmth")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f'"{datetime.now(UTC) + timedelta(minutes=1):%Y-%m-%d %H:%M:%S}",2,21.5,60\n')
+    capsys.readouterr()
+    assert main(None, ["run"], site) == 0
+    assert "Warmth: Temp is declared as number, but the store has kept it as text" in capsys.readouterr().out
+    _, found = doctor(capsys, site)
+    assert found["kinds"][0].text == "field.Met: Temp is text, Warmth declares a number"
+
+
 @pytest.mark.parametrize("product", ["oss2", "cloud", "serverless", "v3", "v1"])
 def test_a_server_with_bucket_and_rights_is_well(site, capsys, facade, product):
     server = facade(product)

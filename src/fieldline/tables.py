@@ -215,6 +215,17 @@ class Layout:
                 known[name] = stored[column.name].kind
         return known
 
+    def kept_as_text(self, stored: Mapping[str, Field]) -> list[str]:
+        """The fields that are declared numbers (or booleans), and that the store took for text before that."""
+        return [
+            column.name
+            for column in self.columns.values()
+            if column.kind not in ("text", None)
+            and column.name not in self.tags
+            and column.name in stored
+            and stored[column.name].kind == "text"
+        ]
+
     @property
     def units(self) -> dict[str, str]:
         """The unit of each field that has one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..ports import Kind
+from ..ports import Field, Kind
 from ..readers.header import RECORD, TIMES, TIMESTAMP, Header
 from ..tables import Layout
 
@@ -46,6 +46,16 @@ def unlike(layout: Layout, kinds: Mapping[str, Kind]) -> Iterator[str]:
             f"{layout.name}: {listed(wrong)} should be a number by the header, but the store has kept it as "
             f"{kinds[wrong[0]]} and goes on so, without checks. Give it another name in a class and read the file "
             "again (docs/files.md)"
+        )
+
+
+def declared(layout: Layout, stored: Mapping[str, Field]) -> Iterator[str]:
+    """Fields that a class declares as numbers, and that the store has kept as text until now."""
+    if wrong := layout.kept_as_text(stored):
+        kind = next(column.kind for column in layout.columns.values() if column.name == wrong[0])
+        yield (
+            f"{layout.name}: {listed(wrong)} is declared as {kind}, but the store has kept it as text and goes on so. "
+            "Give it another name in the class and read the file again (docs/files.md)"
         )
 
 

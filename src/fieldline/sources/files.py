@@ -293,6 +293,9 @@ class LoggerFile:
         notes = [*columns.absent(layout, names), *columns.unlike(layout, table.kinds)]
         notes += columns.changed(layout, table.names, names)
         notes += columns.guessed(layout, table.kinds, rows.kinds, header, rows.frame)
+        self._say(notes)
+
+    def _say(self, notes: Iterable[str]) -> None:
         self.notes += [note for note in notes if note not in self.notes]
 
     def _table(self, seen: FileSeen, layout: Layout) -> TableSeen:
@@ -300,7 +303,9 @@ class LoggerFile:
         table = seen.tables.get(layout.name) or TableSeen(layout.bucket, layout.measurement)
         known = table.kinds | layout.kinds({})
         if layout.name not in seen.tables or not layout.columns.keys() <= known.keys():
-            known = table.kinds | layout.kinds(self.stored(layout))
+            stored = self.stored(layout)
+            self._say(columns.declared(layout, stored))
+            known = table.kinds | layout.kinds(stored)
         numbers: dict[str, Kind] = dict.fromkeys(layout.measured, "number")
         return replace(table, kinds=numbers | known)
 

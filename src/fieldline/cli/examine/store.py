@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError, StoreError
+from ...ports import Field
 from ...rules import Rules
 from ...settings import Settings
 from ...tables import Layout
@@ -62,6 +63,7 @@ def embedded(visit: Visit) -> Iterator[Finding]:
             names = [(bucket, name) for bucket in buckets for name in store.measurements(bucket)]
             for bucket, name in names:
                 store.latest(bucket, name)
+            held_fields = {where: store.fields(*where) for where in names}
     except StoreError as error:
         yield of("store", error)
         return
@@ -69,6 +71,18 @@ def embedded(visit: Visit) -> Iterator[Finding]:
     held = f"{counted(len(names), 'measurement')} in {counted(len(buckets), 'bucket')}"
     yield ok("store", f"{path}: {held}, {size:,.1f} MB")
     yield from retention(wanted(visit), buckets)
+    yield from kinds(visit.layouts, held_fields)
+
+
+def kinds(layouts: Iterable[Layout], stored: Mapping[tuple[str, str], Mapping[str, Field]]) -> Iterator[Finding]:
+    """Fields that a class declares as numbers, and that the store took for text before that."""
+    for layout in layouts:
+        if wrong := layout.kept_as_text(stored.get((layout.bucket, layout.measurement), {})):
+            yield warn(
+                "kinds",
+                f"{layout.bucket}.{layout.measurement}: {', '.join(wrong)} is text, {layout.name} declares a number",
+                "Give the column another name in the class and read the file again; docs/files.md.",
+            )
 
 
 def retention(want: Mapping[str, int | None], there: Mapping[str, int | None]) -> Iterator[Finding]:
