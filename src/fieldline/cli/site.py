@@ -15,7 +15,7 @@ from ..dashboards import Site, joined, promised
 from ..dashboards.demo import demo
 from ..dashboards.site import title_of
 from ..errors import StoreError, UsageError
-from ..groups import Known
+from ..groups import Known, apart
 from ..groups.shown import declared
 from ..ports import Field, Store
 from ..rules import Rules
@@ -119,7 +119,18 @@ def _known(store: Store) -> Iterator[Known]:
                 continue
             fields = store.fields(bucket, measurement)
             for station in _stations(store, bucket, measurement, fields):
-                yield Known(bucket, measurement, station, fields)
+                by = () if station else _telling(store, bucket, measurement, fields)
+                yield Known(bucket, measurement, station, fields, by=by)
+
+
+def _telling(store: Store, bucket: str, measurement: str, fields: Mapping[str, Field]) -> tuple[str, ...]:
+    """The tags that tell the series of a table without stations apart."""
+    tags = [name for name, one in fields.items() if one.tag]
+    newest = store.latest(bucket, measurement) if tags else None
+    if newest is None:
+        return ()
+    values = {tag: newest[tag].fillna("").astype(str).tolist() for tag in tags if tag in newest}
+    return apart.telling([dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)])
 
 
 def _stations(store: Store, bucket: str, measurement: str, fields: Mapping[str, Field]) -> list[str]:

@@ -34,6 +34,7 @@ _PUBLIC_LINES = 2  # panels of each group in the public copy
 _INNER = ("analyser", "power", "logger", "other", "quality")  # groups that are no business of everybody
 _MAINTENANCE = 1 << 16  # the bit of `_qcbits` that says that a person was at work
 
+_BY_SERIES = ("lines", "diagnostics", "flags", "missing")  # what can be drawn of any number of series
 _BESIDE = "Between sensors"
 _PATTERNS = "Profiles and patterns"
 _MAKERS: Mapping[str, tuple[Callable[[Panel, Look, str], list[Tile]], str]] = {
@@ -90,6 +91,8 @@ def _tiles(group: Group, look: Look) -> list[Tile]:
     """The panels of a group under their headings, what people look at first above."""
     tiles: list[Tile] = []
     for panel in group.panels:
+        if panel.kind not in _BY_SERIES and any(look.site.telling(one.table) for one in panel.series):
+            continue  # it would mix the series of a table
         make, section = _MAKERS[panel.kind]
         tiles += make(panel, look, section or group.title)
     return tiles
@@ -106,7 +109,10 @@ def _public(site: Site, station: str, layout: Layout) -> Json:
         drawn = [one for one in group.panels if one.kind == "lines"][:_PUBLIC_LINES]
         tiles += [lines(one, look, group.title) for one in drawn]
         tiles += [
-            tile for one in group.panels if one.kind == "depth" for tile in pictures.depth(one, look, group.title)
+            tile
+            for one in group.panels
+            if one.kind == "depth" and not any(look.site.telling(each.table) for each in one.series)
+            for tile in pictures.depth(one, look, group.title)
         ][:1]
     name = site.called(station)
     about = f"The main quantities of {name}, for everybody. Values that failed a check are left out."

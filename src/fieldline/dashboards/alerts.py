@@ -97,7 +97,7 @@ def _batteries(look: Look, layout: Layout) -> Iterator[tuple[str, Json]]:
     for one in first.battery(layout) if volts else ():
         panel = first.battery_title(layout, one)
         span = max(_BATTERY_SPAN, 3 * (look.site.interval(one.table) or 0))
-        query = select(look, one.table, [f"mean({name(one.name)})"], every="")
+        query = select(look, one.table, [f"mean({name(one.name)})"], every="", apart=True)
         asked = [_asked(look, one.bucket, query, span, 0), _last("B", "A"), _threshold("C", "B", "lt", volts)]
         table, more = first.called(layout, one.table), "Look at charger and load."
         text = f"{one.name} of {table} is {_NOW} V, below {volts:g} V, as a mean of {width(span)}."
@@ -114,8 +114,8 @@ def _stuck(look: Look, layout: Layout) -> Iterator[Json]:
             continue
         span = float(given.get("fail_seconds") or given["suspect_seconds"])
         tolerance = float(given.get("tolerance") or 0)
-        spread = select(look, one.table, [f"spread({name(one.name)})"], every="")
-        count = select(look, one.table, [f"count({name(one.name)})"], every="")
+        spread = select(look, one.table, [f"spread({name(one.name)})"], every="", apart=True)
+        count = select(look, one.table, [f"count({name(one.name)})"], every="", apart=True)
         asked = [
             *(_asked(look, one.bucket, spread, span, 0), _asked(look, one.bucket, count, span, 1)),
             *(_last("C", "A"), _last("D", "B")),

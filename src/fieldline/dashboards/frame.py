@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .names import fitting
+from .queries import reference
 
 Json = dict[str, Any]
 SCHEMA = 39  # 10.4 and later; newer Grafanas bring it up to date when they load it
@@ -52,8 +53,16 @@ def panel(kind: str, title: str, description: str, targets: Sequence[Json], opti
 
 def override(label: str, **properties: object) -> Json:
     """What one series has of its own; a name such as custom_lineWidth stands for custom.lineWidth."""
-    listed = [{"id": key.replace("_", ".", 1), "value": value} for key, value in properties.items()]
-    return {"matcher": {"id": "byName", "options": label}, "properties": listed}
+    return {"matcher": {"id": "byName", "options": label}, "properties": _listed(properties)}
+
+
+def overall(number: int, **properties: object) -> Json:
+    """What all series of a question have, whose names only Grafana will know; number: of the question."""
+    return {"matcher": {"id": "byFrameRefID", "options": reference(number)}, "properties": _listed(properties)}
+
+
+def _listed(properties: Mapping[str, object]) -> list[Json]:
+    return [{"id": key.replace("_", ".", 1), "value": value} for key, value in properties.items()]
 
 
 def steps(*pairs: tuple[float | None, str], mode: str = "absolute") -> Json:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..groups import Panel, Shown
-from .frame import FAIL, SUSPECT, TOOLTIP, Json, Tile, fixed, legend, override, panel, steps
-from .queries import Look, name, select, target, width
+from .frame import FAIL, SUSPECT, TOOLTIP, Json, Tile, fixed, legend, overall, override, panel, steps
+from .queries import Look, alias, name, select, target, width
 from .site import Row
 from .units import unit
 
@@ -32,12 +32,13 @@ def chosen(look: Look, one: Shown) -> str:
 def lines(shown: Panel, look: Look, section: str) -> Tile:
     """A panel of the layout as lines over time."""
     series = shown.series
-    banded = len(series) <= BANDS and all(chosen(look, one) == look.agg for one in series)
+    several = any(look.site.telling(one.table) for one in series)
+    banded = len(series) <= BANDS and not several and all(chosen(look, one) == look.agg for one in series)
     targets, overrides = [], []
     quickest = shortest(look, [one.table for one in series])
     for number, one in enumerate(series):
-        targets.append(_target(look, one, number, banded))
-        overrides += _overrides(look, one, banded, quickest)
+        targets.append(_target(look, one, number, banded, len(series) == 1))
+        overrides += _overrides(look, one, number, banded, quickest)
     defaults = _defaults(shown)
     if any(one.sort.family == "P" and one.total for one in series):
         defaults["custom"] |= {"drawStyle": "bars", "fillOpacity": 60}
@@ -56,7 +57,7 @@ def lines(shown: Panel, look: Look, section: str) -> Tile:
         **defaults,
     )
     wide = len(series) > 6
-    return Tile(built, 24 if wide else 12, 10 if wide else 8, section)
+    return Tile(built, 24 if wide else 12, 10 if wide or several else 8, section)
 
 
 def shortest(look: Look, rows: Sequence[Row]) -> float | None:
@@ -64,13 +65,13 @@ def shortest(look: Look, rows: Sequence[Row]) -> float | None:
     return min(filter(None, (look.site.interval(row) for row in rows)), default=None)
 
 
-def _target(look: Look, one: Shown, number: int, banded: bool) -> Json:
+def _target(look: Look, one: Shown, number: int, banded: bool, alone: bool) -> Json:
     field, function = name(one.name), chosen(look, one)
     if not banded:
-        query = select(look, one.table, [f"{function}({field})"], good=[one])
-        return target(look, one.bucket, query, number, one.label)
+        query = select(look, one.table, [f"{function}({field})"], good=[one], apart=True)
+        return target(look, one.bucket, query, number, alias(look, one, alone))
     items = [f"{how}({field}) AS {name(label)}" for how, label in zip((function, "min", "max"), band(one), strict=True)]
-    return target(look, one.bucket, select(look, one.table, items, good=[one]), number, "$col")
+    return target(look, one.bucket, select(look, one.table, items, good=[one], apart=True), number, "$col")
 
 
 def band(one: Shown) -> tuple[str, str, str]:
@@ -78,13 +79,15 @@ def band(one: Shown) -> tuple[str, str, str]:
     return one.label, f"{one.label}, least", f"{one.label}, greatest"
 
 
-def _overrides(look: Look, one: Shown, banded: bool, quickest: float | None) -> list[Json]:
+def _overrides(look: Look, one: Shown, number: int, banded: bool, quickest: float | None) -> list[Json]:
     own: dict[str, object] = {"color": fixed(one.colour)}
     if one.dash:
         own["custom_lineStyle"] = {"fill": "dash", "dash": _DASHES[(one.dash - 1) % len(_DASHES)]}
     span = spanned(look, one.table, quickest)
     if span:
         own["custom_spanNulls"] = span
+    if look.site.telling(one.table):
+        return [overall(number, custom_spanNulls=span)] if span else []  # each series has a colour of its own
     if not banded:
         return [override(one.label, **own)]
     _, least, greatest = band(one)
@@ -149,7 +152,10 @@ def described(shown: Panel, look: Look, words: str = "", how: str | None = None)
         where = f"{one.station} {one.measurement}".strip() + (f", every {width(every)}" if every else "")
         window = _how(look, one) if how is None else how
         by = f" ({one.instrument})" if one.instrument else ""
-        parts.append(f"- {one.label}: `{one.name}`{by} of {where}{window and '; each window: ' + window}{_judged(one)}")
+        tags = look.site.telling(one.table)
+        each = f", one for each {', '.join(tags)}" if tags else ""
+        said = f"{where}{each}{window and '; each window: ' + window}"
+        parts.append(f"- {one.label}: `{one.name}`{by} of {said}{_judged(one)}")
     if shown.thresholds and how is None:
         parts.append("Dashed lines: limits of the checks; yellow: suspect beyond, red: fails beyond.")
     return "\n".join(parts)

@@ -6,6 +6,7 @@ mean, median, min, max, first, last, sum, count and spread.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,7 @@ def select(
     time: str = "$timeFilter",
     measurement: str = "",
     end: str = "",
+    apart: bool = False,
 ) -> str:
     """SELECT items FROM a table of the station.
 
@@ -92,11 +94,26 @@ def select(
         time: the condition on time.
         measurement: instead of the table's own.
         end: what follows.
+        apart: each combination of the tags of a table without a station is a series of its own.
     """
     conditions = [time, *look.here(row), *(word for one in good for word in look.good(one)), *where]
     source, wanted = name(measurement or row[1]), " AND ".join(filter(None, conditions))
-    windows = f"GROUP BY time({every}) fill({fill})" if every else ""
+    by = [*([f"time({every})"] if every else []), *(name(tag) for tag in (look.site.tags(row) if apart else ()))]
+    windows = " ".join(filter(None, [f"GROUP BY {', '.join(by)}" if by else "", f"fill({fill})" if every else ""]))
     return " ".join(filter(None, ["SELECT", ", ".join(items), "FROM", source, "WHERE", wanted, windows, end]))
+
+
+def alias(look: Look, one: Shown, alone: bool = False) -> str:
+    """What Grafana calls a series of a field: its label, and the values of the tags that tell it from others.
+
+    Args:
+        alone: the only field of its picture, so that the tags are enough.
+    """
+    tags = [
+        f"$tag_{tag}" if re.fullmatch(r"\w+", tag, re.ASCII) else f"[[tag_{tag}]]"
+        for tag in look.site.telling(one.table)
+    ]
+    return ", ".join([*([] if alone and tags else [one.label]), *tags])
 
 
 def target(

@@ -110,6 +110,14 @@ class Site:
         """The fields of a table as the store has them."""
         return next((one.fields for one in self.known if (one.bucket, one.measurement, one.station) == row), {})
 
+    def tags(self, row: Row) -> tuple[str, ...]:
+        """The tags that a question must keep apart: all, where no station is picked."""
+        return () if row[2] else tuple(sorted(name for name, one in self.fields(row).items() if one.tag))
+
+    def telling(self, row: Row) -> tuple[str, ...]:
+        """Those of them that tell its series apart; none where it has one series."""
+        return next((one.by for one in self.known if (one.bucket, one.measurement, one.station) == row), ())
+
     def counter(self, row: Row) -> str:
         """A field that every row has."""
         known = self.fields(row)
@@ -135,6 +143,7 @@ def promised(tables: Iterable[type[DataTable]], rules: Rules | None = None) -> l
     """
     rules = rules or Rules()
     found: dict[Row, dict[str, Field]] = {}
+    by: dict[Row, tuple[str, ...]] = {}
     for table in tables:
         if any(sign in table.station for sign in "*?["):
             continue
@@ -145,19 +154,23 @@ def promised(tables: Iterable[type[DataTable]], rules: Rules | None = None) -> l
         fields |= {tag: Field(tag, "text", tag=True) for tag in table.tags}
         fields[RECORD] = Field(RECORD, "integer")
         station = table.station if "station" in table.tags else ""
-        found.setdefault((table.bucket, table.measurement, station), {}).update(fields)
-    return [Known(*row, fields) for row, fields in found.items()]
+        row = (table.bucket, table.measurement, station)
+        found.setdefault(row, {}).update(fields)
+        by[row] = () if station else table.tags
+    return [Known(*row, fields, by=by[row]) for row, fields in found.items()]
 
 
 def joined(*parts: Sequence[Known]) -> tuple[Known, ...]:
     """Several accounts of the same tables as one; of two words on one field the later one counts, but never no unit."""
     found: dict[Row, dict[str, Field]] = {}
+    by: dict[Row, tuple[str, ...]] = {}
     for one in (known for part in parts for known in part):
+        by[one.bucket, one.measurement, one.station] = one.by
         fields = found.setdefault((one.bucket, one.measurement, one.station), {})
         for name, word in one.fields.items():
             before = fields.get(name)
             fields[name] = replace(word, unit=word.unit or before.unit) if before else word
-    return tuple(Known(*row, fields) for row, fields in sorted(found.items()))
+    return tuple(Known(*row, fields, by=by[row]) for row, fields in sorted(found.items()))
 
 
 def rows_of(series: Iterable[Shown]) -> list[Row]:

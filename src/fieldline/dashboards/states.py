@@ -6,10 +6,25 @@ import itertools
 
 from ..groups import Panel, Shown
 from ..quality.diagnostics import SENSORS, Sensor
-from .frame import FAIL, GOOD, GREY, MISSING, SUSPECT, TOOLTIP, Json, Tile, legend, mapping, override, panel, steps
+from .frame import (
+    FAIL,
+    GOOD,
+    GREY,
+    MISSING,
+    SUSPECT,
+    TOOLTIP,
+    Json,
+    Tile,
+    legend,
+    mapping,
+    overall,
+    override,
+    panel,
+    steps,
+)
 from .lines import MONTH, described, lines, shortest, spanned
 from .pictures import day_offset
-from .queries import DAY, Look, name, select, target, width
+from .queries import DAY, Look, alias, name, select, target, width
 
 FLAGS = {"1": ("good", GOOD), "2": ("not evaluated", GREY), "3": ("suspect", SUSPECT), "4": ("fail", FAIL),
          "9": ("missing", MISSING)}  # fmt: skip
@@ -36,10 +51,10 @@ def flags(shown: Panel, look: Look, section: str) -> list[Tile]:
     for number, one in enumerate(series):
         flag = name(f"{one.name.removesuffix('_corrected')}_qc")
         measurement = look.flags_of(one.table)
-        query = select(look, one.table, [f"max({flag})"], where=[f"{flag} < 9"], measurement=measurement)
-        targets.append(target(look, one.bucket, query, number, one.label))
+        query = select(look, one.table, [f"max({flag})"], where=[f"{flag} < 9"], measurement=measurement, apart=True)
+        targets.append(target(look, one.bucket, query, number, alias(look, one)))
         if span := spanned(look, one.table, quickest):
-            overrides.append(override(one.label, custom_spanNulls=span))
+            overrides.append(_spanning(look, one, number, span))
     words = "The worst flag of each window: good, not evaluated, suspect or fail. No band: no value."
     words = described(shown, look, words, how="")
     built = panel(
@@ -58,6 +73,13 @@ def flags(shown: Panel, look: Look, section: str) -> list[Tile]:
     return [Tile(built, 24, 3 + len(series), section)]
 
 
+def _spanning(look: Look, one: Shown, number: int, span: int) -> Json:
+    """How long a gap may be in the band of a series, or of all series of a question."""
+    if look.site.telling(one.table):
+        return overall(number, custom_spanNulls=span)
+    return override(one.label, custom_spanNulls=span)
+
+
 def diagnostics(shown: Panel, look: Look, section: str) -> list[Tile]:
     """Diagnostic words by the names of their bits, or grades."""
     series = [one for one in shown.series if one.kind != "boolean"]
@@ -66,13 +88,14 @@ def diagnostics(shown: Panel, look: Look, section: str) -> list[Tile]:
     quickest = shortest(look, [one.table for one in series])
     targets, overrides, words = [], [], []
     for number, one in enumerate(series):
-        query = select(look, one.table, [f"max({name(one.name)})"], good=[one])
-        targets.append(target(look, one.bucket, query, number, one.label))
+        query = select(look, one.table, [f"max({name(one.name)})"], good=[one], apart=True)
+        targets.append(target(look, one.bucket, query, number, alias(look, one)))
         kind, known = _meaning(look, one)
         own: dict[str, object] = {"mappings": mapping(known)}
         if span := spanned(look, one.table, quickest):
             own["custom_spanNulls"] = span
-        overrides.append(override(one.label, **own))
+        mine = overall(number, **own) if look.site.telling(one.table) else override(one.label, **own)
+        overrides.append(mine)
         words.append(f"{one.label}: {kind}.")
     built = panel(
         "state-timeline",
@@ -127,8 +150,8 @@ def missing(shown: Panel, look: Look, section: str) -> list[Tile]:
     for number, (one, every) in enumerate(known):
         field = name(look.site.counter(one.table))
         item = f"count({field}) * 100.0 / {DAY / every:g}"
-        query = select(look, one.table, [item], every=f"1d{day_offset(look)}", fill="0")
-        targets.append(target(look, one.bucket, query, number, one.label))
+        query = select(look, one.table, [item], every=f"1d{day_offset(look)}", fill="0", apart=True)
+        targets.append(target(look, one.bucket, query, number, alias(look, one)))
     built = panel(
         "status-history",
         f"{shown.title}, day by day",

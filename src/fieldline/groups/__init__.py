@@ -95,7 +95,8 @@ def arrange(
     for one in sorted(known, key=lambda k: (k.bucket, natural(k.measurement), natural(k.station))):
         fields = shown(one, tables, heights or {}, aliases, instruments or {})
         name = words.get((one.bucket, one.measurement, one.station))
-        fields = [replace(each, apart=name) for each in fields] if name is not None else fields
+        if name is not None or one.by:
+            fields = [replace(each, apart=name, many=bool(one.by)) for each in fields]
         if fields:
             interval = fields[0].interval
             found.append(Table(one.bucket, one.measurement, one.station, interval, tuple(fields)))

@@ -161,7 +161,7 @@ def _families(fields: Sequence[Shown]) -> list[tuple[str, str, list[Shown]]]:
     pooled: dict[tuple[str, str, str, bool], list[Shown]] = {}
     found = []
     for (stem, unit, statistic, known, _, of), members in families.items():
-        if not known and len(members) == 1:
+        if not known and len(members) == 1 and not members[0].many:
             pooled.setdefault((unit, statistic, of, bool(of) and "percent" in stem), []).extend(members)
         else:
             title = members[0].sort.title if known else _of(of, human(stem))

@@ -25,7 +25,8 @@ class Known:
     one combination of tags.
 
     station: the name of the series; '' where there are no tags, or where it is of all rows. interval: between rows,
-    where no class says it [s]; None: not known. tags: where no tag names a device.
+    where no class says it [s]; None: not known. tags: where no tag names a device. by: where it is all rows of several
+    series, the tags that tell these apart.
     """
 
     bucket: str
@@ -34,6 +35,7 @@ class Known:
     fields: Mapping[str, Field]
     interval: float | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Shown:
     it. dash: 1, 2, ... where another series of its panel has the same colour. kind: as in ports.Field. interval:
     between the rows of its table [s]; None: not known. instrument: what measures it, as declared; '': nobody says.
     apart: what tells its series from the others of its table, a word for each tag; None where a tag names a device or
-    there are no tags.
+    there are no tags. many: whether it stands for several series.
     """
 
     bucket: str
@@ -66,6 +68,7 @@ class Shown:
     interval: float | None = None
     instrument: str = ""
     apart: tuple[str, ...] | None = None
+    many: bool = False
 
     @property
     def height(self) -> float | None:
