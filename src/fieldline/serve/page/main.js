@@ -78,8 +78,10 @@ async function news(given = null) {
 
 /** Whether a row is newer than the newest one that we know of its table; what became of fieldline's own runs is in no table. */
 function isNew(row) {
-  const table = known?.tables.find((one) => tableOf(one) === tableOf(row));
-  return table ? row.time > table.newest : row.measurement !== "runs";
+  const mine = (known?.tables ?? []).filter(({ bucket, measurement }) => bucket === row.bucket && measurement === row.measurement);
+  const own = mine.filter((one) => tableOf(one) === tableOf(row)); // none where tags tell series apart and no station: see any
+  const newest = (own.length ? own : mine).map((one) => one.newest);
+  return newest.length ? row.time > Math.max(...newest) : row.measurement !== "runs";
 }
 
 /** Keep the newest status. */

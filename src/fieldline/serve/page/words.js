@@ -44,6 +44,14 @@ export function decimalsOf(step) {
   return step > 0 ? 8 : 0;
 }
 
+/** Labels of an axis; where they would be long, as of bytes, so many millions (M), billions (G) or more (T, P). */
+export function axisWords(values, step) {
+  const size = Math.max(...values.map(Math.abs)), power = size < 1e7 ? 0 : Math.floor(Math.log10(size) / 3);
+  if (power > 5) return values.map((value) => number(value, decimalsOf(step)));
+  const one = 1000 ** power, decimals = decimalsOf(step / one);
+  return values.map((value) => number(value / one, decimals) + (power && value ? ` ${"kMGTP"[power - 1]}` : ""));
+}
+
 /** The flags of QARTOD, as this page says them. */
 export const FLAGS = { 1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing" };
 

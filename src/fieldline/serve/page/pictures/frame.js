@@ -4,7 +4,7 @@ import { clockOf, dayOf, labels, STEPS, ticks } from "../clock.js";
 import { el } from "../dom.js";
 import { back, look, view } from "../state.js";
 import { colour } from "../look.js";
-import { decimalsOf, number } from "../words.js";
+import { axisWords } from "../words.js";
 import { cursor, hear, point } from "../hub.js";
 
 /** What the axes take at the sides [pixels]: the same everywhere, so that pictures below each other align. */
@@ -73,7 +73,7 @@ function uncut(words, times, u) {
 }
 
 function valueAxis() {
-  return { ...lines(), size: LEFT, space: 28, values: (u, values, axis, space, step) => values.map((v) => number(v, decimalsOf(step))) };
+  return { ...lines(), size: LEFT, space: 28, values: (u, values, axis, space, step) => axisWords(values, step) };
 }
 
 function lines() {
