@@ -1,11 +1,19 @@
 """What Windows does otherwise, shown on every system: its messages, its refusals, its consoles."""
 
+import errno
+import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from fieldline.cli import _is_closed_pipe
 from fieldline.sinks._faults import holder, is_busy
+
+PROJECT = Path(__file__).parents[1]
 
 IN_USE = """IO Error: Cannot open file "d:\\site\\store.duckdb": {said}
 
@@ -55,3 +63,146 @@ def test_windows_is_asked_for_the_number_where_its_words_are_not_known(tmp_path,
     monkeypatch.setattr(sys, "platform", "win32")
     assert is_busy(tmp_path / "store.duckdb", 'Cannot open file "store.duckdb": Zugriff verweigert') is busy
     assert closed == ([7] if winerror is None else [])
+
+
+MET = """"TOA5","yärd µ","CR1000X","12345","CR1000X.Std.05","CPU:yard.CR1X","4711","Met – 東"
+"TIMESTAMP","RECORD","AirTC_Avg","PAR_µ","Note"
+"TS","RN","°C","µmol m⁻² s⁻¹",""
+"","","Avg","Smp","Smp"
+"2026-06-25 10:00:00",0,20.51,60.2,"ok – µ"
+"2026-06-25 10:01:00",1,"NAN",60.4,"東京 ⋯"
+"2026-06-25 10:02:00",2,20.63,6x.1µ,"ok"
+"""
+CODE_PAGES = ("cp1252", "cp437", "ascii")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A project in a folder with a difficult name, with one file that has been loaded."""
+    folder = tmp_path_factory.mktemp("größe 100% & mehr (1) 東京") / "fieldline"
+    for name in ("drivers", "config", "files"):
+        (folder / name).mkdir(parents=True)
+    (folder / "config" / "site.yaml").write_text(
+        f"home: '{folder / 'däta'}'\ndefaults: {{bucket: yärd}}\n"
+        f"jobs:\n  - {{name: tower, files: ['{folder / 'files'}/*.dat']}}\n",
+        encoding="utf-8",
+    )
+    (folder / "files" / "µ tower & co 100%.dat").write_text(MET, encoding="utf-8", newline="\r\n")
+    for script in ("driver.py", "new-db.py", "update-db.py"):
+        text = (PROJECT / script).read_text(encoding="utf-8")
+        (folder / script).write_text(text.replace('PROJECT / "src"', repr(str(PROJECT / "src"))), encoding="utf-8")
+    assert told(folder, "driver.py", PYTHONIOENCODING="utf-8").returncode == 3
+    return folder
+
+
+def told(folder, script, *words, **environ):
+    """What a script says in another working directory, as Task Scheduler starts it: bytes."""
+    words = (str(folder / script), *words) if script.endswith(".py") else ("-m", "fieldline", script, *words)
+    plain = {name: value for name, value in os.environ.items() if name not in ("PYTHONIOENCODING", "PYTHONUTF8")}
+    path = {"PYTHONPATH": str(PROJECT / "src")}
+    return subprocess.run([sys.executable, *words], capture_output=True, cwd=folder.anchor, env=plain | path | environ)
+
+
+def config(site):
+    return "--config", str(site / "config" / "site.yaml")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("driver.py",),
+        ("driver.py", "--config", "fehlt ü 東.yaml"),
+        ("driver.py", "--job", "東"),
+        ("update-db.py", "--dry-run", "{file}"),
+        ("new-db.py", "{file}"),
+        ("update-db.py", "{file}"),
+        ("read", "{config}"),
+        ("read", "{config}", "yärd"),
+        ("read", "{config}", "yärd", "nö"),
+        ("read", "{config}", "yärd", "Met – 東"),
+        ("status", "{config}"),
+        ("doctor", "{config}"),
+        ("quality", "{config}"),
+        ("keys", "{config}", "revoke", "東"),
+        ("simulate", "{file}"),
+        ("driver.py", "--jöb"),
+    ],
+    ids=" ".join,
+)
+def test_no_code_page_stops_a_command(site, words):
+    (file,) = (site / "files").iterdir()
+    given = [word.format(file=file, config=config(site)[1]) for word in words]
+    given = [part for word in given for part in (("--config", word) if word == config(site)[1] else (word,))]
+    done = told(site, *given, PYTHONIOENCODING="ascii")  # which has least of all
+    said = (done.stdout + done.stderr).decode("ascii")
+    assert "Traceback" not in said
+    assert "fault in the program" not in said
+    assert done.stdout or done.stderr
+
+
+@pytest.mark.parametrize("verb", ["driver.py", "status", "doctor", "quality"])
+def test_what_programs_read_is_ascii(site, verb):
+    words = () if verb.endswith(".py") else config(site)
+    done = told(site, verb, *words, "--json", PYTHONIOENCODING="cp437")
+    assert isinstance(json.loads(done.stdout.splitlines()[-1].decode("ascii")), dict)
+
+
+@pytest.mark.parametrize("encoding", CODE_PAGES)
+def test_rows_are_json_in_every_code_page(site, encoding):
+    done = told(site, "read", *config(site), "yärd", "Met – 東", "--format", "json", PYTHONIOENCODING=encoding)
+    assert [row["Note"] for row in json.loads(done.stdout)] == ["ok – µ", "東京 ⋯"]
+
+
+AS_ON_WINDOWS = """
+import runpy, sys
+sys.stdout.reconfigure(encoding="cp1252", newline="\\r\\n")  # as it is there by itself
+runpy.run_module("fieldline", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_rows_that_are_redirected_have_the_bytes_of_a_file(site, tmp_path, form):
+    out, words = tmp_path / f"rows.{form}", ("read", *config(site), "yärd", "Met – 東")
+    assert told(site, *words, "--out", str(out)).returncode == 0
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    environ["PYTHONPATH"] = str(PROJECT / "src")
+    command = [sys.executable, "-c", AS_ON_WINDOWS, *words, "--format", form]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environ)
+    assert done.stdout == out.read_bytes()
+
+
+def test_a_log_is_in_utf_8_whatever_the_console_speaks(site):
+    told(site, "driver.py", PYTHONIOENCODING="cp437")
+    assert "tower" in (site / "däta" / "logs" / "fieldline.log").read_text(encoding="utf-8")
+
+
+def test_a_name_that_the_system_of_names_does_not_have_is_told(site):
+    done = told(site, "driver.py", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    if sys.platform == "linux":
+        assert (done.returncode, b"PYTHONUTF8=1" in done.stderr) == (1, True)
+    assert b"Traceback" not in done.stderr
+
+
+WITHOUT_STREAMS = """
+import runpy, sys
+sys.stdin = sys.stdout = sys.stderr = None  # as pythonw.exe has it
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("words", "status"), [((), 3), (("--job", "nobody"), 2), (("--nonsense",), 2)])
+def test_a_run_without_any_console_does_its_work(site, tmp_path, words, status):
+    command = [sys.executable, "-c", WITHOUT_STREAMS, str(site / "driver.py"), "--home", str(tmp_path), *words]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"", b"")
+    assert (tmp_path / "store.duckdb").exists() == (status == 3)
+
+
+def test_nobody_who_reads_any_more_is_no_error_on_windows_either(monkeypatch):
+    assert _is_closed_pipe(BrokenPipeError())
+    assert not _is_closed_pipe(OSError(errno.EINVAL, "Invalid argument"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert _is_closed_pipe(OSError(errno.EINVAL, "Invalid argument"))
+    assert not _is_closed_pipe(OSError(errno.EINVAL, "Invalid argument", "a:b"))
+    assert not _is_closed_pipe(OSError(errno.EACCES, "Permission denied"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,15 +59,15 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
         project: the folder that holds config/, drivers/ and secret.py; None: the checkout that this package lies in,
             else the working directory. A script passes its own, because Task Scheduler starts programs in System32.
     """
-    for stream in (sys.stdout, sys.stderr):  # a Windows console may know no 'µ'; that must not stop a run
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _open_streams()
     options, rest = _parser(verb).parse_known_args(_joined(sys.argv[1:] if argv is None else argv))
     if rest:
         options.parser.error(f"unrecognized arguments: {' '.join(rest)}")  # with the usage of this verb, not of all
     options.project = project or _project()
     try:
-        return _act(options)
+        status = _act(options)
+        sys.stdout.flush()  # here, where it is caught that nobody reads it any more
+        return status
     except FieldlineError as error:
         from .hints import whole
 
@@ -76,9 +78,37 @@ def main(verb: str | None = None, argv: Sequence[str] | None = None, project: Pa
     except KeyboardInterrupt:
         print("stopped; nothing is lost, the next run goes on", file=sys.stderr)
         return FAILED
-    except BrokenPipeError:  # `fieldline read ... | head`
-        sys.stderr.close()
+    except (OSError, UnicodeEncodeError) as error:
+        return _of_the_system(error)
+
+
+def _of_the_system(error: OSError | UnicodeEncodeError) -> int:
+    """The exit status after an error for which there is nothing to mend in fieldline; every other one goes on."""
+    if isinstance(error, OSError) and _is_closed_pipe(error):
+        sys.stderr.close()  # else Python would tell it there once more
         return DONE
+    if isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
+        print(f"{error.object!r}: this Python can't use such a name; set PYTHONUTF8=1", file=sys.stderr)
+        return FAILED
+    raise error
+
+
+def _open_streams() -> None:
+    """Make what is printed no reason to fail: a Windows console may know no 'µ', and pythonw.exe has none at all."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_closed_pipe(error: OSError) -> bool:
+    """Whether nobody reads any more what is printed, as in `fieldline read ... | head`; Windows says EINVAL then."""
+    return isinstance(error, BrokenPipeError) or (
+        sys.platform == "win32" and error.errno == errno.EINVAL and error.filename is None
+    )
 
 
 def _in_the_projects_python(project: Path, error: ModuleNotFoundError) -> int:

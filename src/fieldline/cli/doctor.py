@@ -47,7 +47,7 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         counts = {state: sum(one.state == state for one in found) for state in _COLOURS}
         report = {"verb": "doctor", "status": status, **counts, "findings": [asdict(one) for one in found]}
-        print(json.dumps(report, ensure_ascii=False))
+        print(json.dumps(report))
     else:
         print(_sum(found))
     return status

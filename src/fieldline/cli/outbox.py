@@ -77,7 +77,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
             "trouble": trouble.message,
             "lines": [asdict(line) for line in lines],
         }
-        print(json.dumps(found, ensure_ascii=False))
+        print(json.dumps(found))
         return DONE
     rows = [
         (

@@ -293,4 +293,4 @@ def _json(found: Sequence[Series], silent: Sequence[Silent], page: Path | None) 
         for one in silent
     ]
     whole = {"verb": "quality", "html": str(page) if page else None, "series": series, "silent": quiet}
-    return json.dumps(whole, ensure_ascii=False)
+    return json.dumps(whole)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 import pandas as pd
 from pandas.api.types import is_float_dtype
@@ -123,6 +125,7 @@ def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str],
     if frame.empty:
         print(_why_none(store, options), file=sys.stderr)
     if options.out is None:
+        _as_a_file(sys.stdout)
         _write(frame, options.format, sys.stdout)
         return
     try:
@@ -131,6 +134,15 @@ def _rows(store: Store, options: argparse.Namespace, aliases: Mapping[str, str],
         found = error.strerror or str(error)
         raise InputError(str(options.out), found, "a file that can be written", "Name another with --out.") from error
     print(f"{len(frame):,} rows written to {options.out}", file=sys.stderr)
+
+
+def _as_a_file(out: TextIO) -> None:
+    """Let rows that go to a file or another program have the bytes of --out, whatever this machine speaks otherwise.
+
+    Windows would write them in its own code page, where not every text of a row exists, and every line end as two.
+    """
+    if isinstance(out, TextIOWrapper) and not out.isatty() and "PYTHONIOENCODING" not in os.environ:
+        out.reconfigure(encoding="utf-8", newline="\n")
 
 
 def _format(out: Path | None) -> str:
@@ -204,7 +216,7 @@ def _save(frame: pd.DataFrame, form: str, path: Path) -> None:
             _write(frame, form, file)
 
 
-def _write(frame: pd.DataFrame, form: str, file: IO[str]) -> None:
+def _write(frame: pd.DataFrame, form: str, file: TextIO) -> None:
     """Rows with the time as ISO 8601 and Z, and numbers in the shortest form that keeps all their digits."""
     stamps = pd.Series([iso(time) for time in frame.index], name="time", dtype=object)
     frame = pd.concat([stamps, frame.reset_index(drop=True)], axis=1)
@@ -212,9 +224,9 @@ def _write(frame: pd.DataFrame, form: str, file: IO[str]) -> None:
         frame.to_csv(file, index=False, lineterminator="\n")
         return
     frame = frame.astype(object).where(frame.notna(), None)
-    separator = "[\n"
+    separator, plain = "[\n", (file.encoding or "utf-8").lower() not in ("utf-8", "utf8")
     for row in frame.to_dict("records"):
-        file.write(separator + json.dumps(row, ensure_ascii=False))
+        file.write(separator + json.dumps(row, ensure_ascii=plain))
         separator = ",\n"
     file.write("\n]\n" if len(frame) else "[]\n")
 

@@ -85,9 +85,7 @@ def report(outcomes: Sequence[Outcome], options: argparse.Namespace, queued: boo
     elif not rows and options.verb != "new-db" and all(one.ok and not one.deliveries for one in outcomes):
         print("nothing new")
     if options.json:
-        print(
-            json.dumps({"verb": options.verb, "jobs": [summary(outcome) for outcome in outcomes]}, ensure_ascii=False)
-        )
+        print(json.dumps({"verb": options.verb, "jobs": [summary(outcome) for outcome in outcomes]}))
 
 
 def _tell(outcome: Outcome, options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from ..simulator import UTC_OFFSET_HOURS, simulate
 from .show import table
 
@@ -15,14 +15,19 @@ def main(options: argparse.Namespace) -> int:
     """Write or continue the files and say what was written."""
     until = _until(options.until)
     faults = [name.strip() for name in options.faults.split(",") if name.strip()]
-    written = simulate(
-        options.folder,
-        days=options.days,
-        until=until,
-        seed=options.seed,
-        faults=faults,
-        progress=lambda text: print(text, file=sys.stderr) if sys.stderr.isatty() else None,
-    )
+    try:
+        written = simulate(
+            options.folder,
+            days=options.days,
+            until=until,
+            seed=options.seed,
+            faults=faults,
+            progress=lambda text: print(text, file=sys.stderr) if sys.stderr.isatty() else None,
+        )
+    except OSError as error:
+        where, found = str(error.filename or options.folder), error.strerror or str(error)
+        fix = "Close the program that has it open, or name another folder."
+        raise InputError(where, found, "a folder and files that can be written", fix) from error
     print(table(("file", "table", "rows"), [(one.path, one.table, f"{one.rows:,}") for one in written]))
     return 0
 
