@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from fieldline.cli import _is_closed_pipe
+from fieldline.cli.logs import open_log
+from fieldline.settings import Log
 from fieldline.sinks._faults import holder, is_busy
 
 PROJECT = Path(__file__).parents[1]
@@ -206,3 +209,52 @@ def test_nobody_who_reads_any_more_is_no_error_on_windows_either(monkeypatch):
     assert _is_closed_pipe(OSError(errno.EINVAL, "Invalid argument"))
     assert not _is_closed_pipe(OSError(errno.EINVAL, "Invalid argument", "a:b"))
     assert not _is_closed_pipe(OSError(errno.EACCES, "Permission denied"))
+
+
+def fill(log, numbers):
+    """Messages of half a megabyte, so that every other one begins a new file."""
+    for number in numbers:
+        log.info("%d %s", number, "x" * 2**19)
+
+
+def first_numbers(folder):
+    """What stands first in each full log file, the newest one first."""
+    names = [f"fieldline.log.{age}" for age in range(1, 4)]
+    return [
+        int((folder / name).read_text(encoding="utf-8").split()[2]) if (folder / name).exists() else None
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize(("held", "lost"), [("fieldline.log", 0), ("fieldline.log.3", 0), ("fieldline.log.1", 1)])
+def test_old_logs_stay_while_another_program_has_one_open(tmp_path, monkeypatch, held, lost):
+    """Each message tries to begin a new file; that must not cost an old one each time."""
+    log, folder, real = logging.getLogger("fieldline.test"), tmp_path / "logs", Path.replace
+
+    def refuse(self, target):
+        if held in (self.name, Path(target).name):
+            raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+        return real(self, target)
+
+    with open_log(tmp_path, Log(megabytes=1, keep=3)):
+        fill(log, range(8))
+        before = first_numbers(folder)
+        assert None not in before
+        monkeypatch.setattr(Path, "replace", refuse)
+        fill(log, range(8, 16))
+        left = set(first_numbers(folder)) - {None}
+        assert left <= set(before)
+        assert len(left) == 3 - lost
+        assert not (folder / "fieldline.log.full").exists()
+        monkeypatch.setattr(Path, "replace", real)
+        fill(log, [16, 17])
+    assert first_numbers(folder)[0] > max(before)
+
+
+def test_a_lock_that_this_account_may_not_take_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "home" / "run.lock").mkdir(parents=True)  # nobody may write that
+    (tmp_path / "site.yaml").write_text("jobs: [{name: tower, files: ['*.dat']}]\n", encoding="utf-8")
+    done = told(PROJECT, "driver.py", "--config", str(tmp_path / "site.yaml"), "--home", str(tmp_path / "home"))
+    assert done.returncode == 1
+    assert b"run.lock: found" in done.stderr
+    assert b"as administrator" in done.stderr

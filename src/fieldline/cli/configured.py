@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from .. import settings as configuration
-from ..errors import Busy, ConfigError
+from ..errors import Busy, ConfigError, InputError
 from ..ports import Store
 from ..settings import Settings
 from ..sources.memory import Memory
@@ -37,18 +37,31 @@ def load_settings(options: argparse.Namespace) -> Settings:
 def locked(settings: Settings) -> Iterator[None]:
     """Hold the lock of the home, and log there.
 
-    Raises: Busy, when another run holds it.
+    Raises: Busy, when another run holds it; InputError, when this account may not write there.
     """
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         found = error.strerror or str(error)
         raise ConfigError([f"home: {settings.home} can't be made or used: {found}; choose another folder"]) from error
+    lock = FileLock(settings.home / "run.lock", timeout=0)
     try:
-        with FileLock(settings.home / "run.lock", timeout=0), open_log(settings.home, settings.log):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise Busy(busy_message(settings)) from error
+    except OSError as error:
+        raise InputError(
+            lock.lock_file,
+            error.strerror or str(error),
+            "a file that this account may write",
+            "What another account made belongs to it, on Windows what the schedule made as SYSTEM: open the window as "
+            "administrator, or let the schedule run under your account.",
+        ) from error
+    try:
+        with open_log(settings.home, settings.log):
+            yield
+    finally:
+        lock.release()
 
 
 def checker(settings: Settings, project: Path, store: Store | None) -> Checker:

@@ -15,11 +15,30 @@ from ..settings import Log
 
 class _Rotating(logging.handlers.RotatingFileHandler):
     def doRollover(self) -> None:
-        """Begin a new file, unless another program holds one of them (Windows): then go on in this one for now."""
+        """Begin a new file, unless another program holds one of them (Windows): then go on in this one for now.
+
+        The full one is moved first. The base class moves the older ones before it finds out that it can't, and with
+        each message that is tried again one of them would be lost.
+        """
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+        log = Path(self.baseFilename)
+        full = log.with_name(f"{log.name}.full")
         try:
-            super().doRollover()
+            if not full.exists():  # of a run that ended just here
+                log.replace(full)
+            self._make_way(log)
+            full.replace(log.with_name(f"{log.name}.1"))
         except PermissionError:
-            self.stream = self._open()
+            if full.exists() and not log.exists():
+                full.replace(log)
+
+    def _make_way(self, log: Path) -> None:
+        """Let each full file be one older."""
+        for age in range(self.backupCount - 1, 0, -1):
+            with suppress(FileNotFoundError):
+                log.with_name(f"{log.name}.{age}").replace(log.with_name(f"{log.name}.{age + 1}"))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say in one line, once, that the log can't be written; the next message tries again."""
@@ -38,7 +57,7 @@ def append_line(home: Path, text: str) -> None:
     """One warning from a process without the lock of `home`: it must not rotate the log under the one that has it."""
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "fieldline.log").open("a", encoding="utf-8") as log:
+    with suppress(PermissionError), (folder / "fieldline.log").open("a", encoding="utf-8") as log:
         log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}Z WARNING {text}\n")
 
 
