@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..ports import DEVICE_TAGS, Field
@@ -9,6 +10,7 @@ from .levels import natural
 from .shown import Known
 
 Tags = Mapping[str, str]
+_NATURAL = 1000  # series that are sorted as people count; for more it takes too long
 _ALWAYS = "host"  # the machine that asked, said wherever there are several
 
 
@@ -61,12 +63,15 @@ def _word(tag: str, value: str) -> str:
 
 
 def few(series: Mapping[str, int], most: int, lasting: int) -> list[str]:
-    """At most so many series: those that still had rows at the end first, then by name, so that they stay the same.
+    """At most so many series, in the order of names: those that still had rows at the end first, then by name.
+
+    So they stay the same while rows come.
 
     Args:
         series: the newest time of each by its name.
         lasting: how much older than the newest of all still counts as the end, in the unit of these times.
     """
     end = max(series.values(), default=0) - lasting
-    best = sorted(series, key=lambda name: (series[name] < end, natural(name)))
-    return sorted(best[:most], key=natural)
+    order = natural if len(series) <= _NATURAL else str
+    best = heapq.nsmallest(most, series, key=lambda name: (series[name] < end, order(name)))
+    return sorted(best, key=natural)

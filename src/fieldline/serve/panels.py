@@ -240,7 +240,7 @@ def _of_table(desk: Desk, fields: dict[str, Field], look: Look, now: int, midnig
     every = intervals(desk, look, newest)
     words = called(look, newest)
     battery = next((one for one in drawable(fields) if sort(one, levels.place(one.name)).family == "BATTERY"), None)
-    today = look.today(midnight, battery.name if battery else None)
+    today = look.today(midnight, battery.name if battery else None, newest)
     quiet = {station: time for station, time in newest.items() if station not in today}
     before = look.at(quiet, battery.name) if battery and quiet else {}
     found = []

@@ -154,17 +154,16 @@ class Look:
         ends = sorted((self._named(tags), int(first), int(last)) for *tags, first, last in rows if last is not None)
         return {name: (first, last) for name, first, last in ends}
 
-    def today(self, start: int, field: str | None) -> dict[str, tuple[int, float | None]]:
-        """For each series with rows since `start` their number, and the last value of a field among them."""
+    def today(self, start: int, field: str | None, of: Iterable[str]) -> dict[str, tuple[int, float | None]]:
+        """For each of some series with rows since `start` their number, and the last value of a field among them."""
         statement = sql(
-            "SELECT {tags}, count(*), arg_max({cell}, time) FROM {table} WHERE time >= make_timestamp_ns(?)"
-            " GROUP BY {tags}",
-            tags=self._columns(),
+            "SELECT e.fieldline_name, count(*), arg_max({cell}, time) FROM {table} {join} GROUP BY 1",
             cell=self._value(self._column(field)) if field else Sql("NULL"),
             table=self.table.path,
+            join=self._join(),
         )
-        rows = self.cursor.execute(statement, [start]).fetchall()
-        return {self._named(tags): (int(n), None if last is None else float(last)) for *tags, n, last in rows}
+        rows = self.cursor.execute(statement, self._ends(dict.fromkeys(of, start))).fetchall()
+        return {str(name): (int(count), None if last is None else float(last)) for name, count, last in rows}
 
     def at(self, times: Mapping[str, int], field: str) -> dict[str, float]:
         """The value of a field at one time of each series; those without one are left out."""

@@ -34,7 +34,7 @@ function crowds(tables) {
     const name = `${one.bucket}/${one.measurement}`, { n } = some.get(name) ?? { n: 0 };
     some.set(name, { n: n + 1, one });
   }
-  return [...some.values()].map(({ n, one }) => `${one.measurement} has ${(n + one.left_out).toLocaleString("en-US")} series, of which ${n} are shown: those with rows of its last day first, then by name. Fewer tags with values that come and go (ids, topics) would make fewer series; queries and exports have all.`);
+  return [...some.values()].map(({ n, one }) => `${one.measurement} has ${(n + one.left_out).toLocaleString("en-US")} series, one for each combination of tags; the page shows ${n}: those with rows of the last day first, then by name. Queries and exports have all.`);
 }
 
 const worstFirst = (tables) => [...tables].sort((a, b) => WORST.indexOf(a.state) - WORST.indexOf(b.state));
