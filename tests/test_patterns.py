@@ -117,6 +117,19 @@ def test_where_case_does_not_matter_names_are_spelled_as_on_disk(tree, monkeypat
     assert found("Data/Tower.dat", tree("Data/Tower.dat")) == ["Data/Tower.dat"]
 
 
+@pytest.mark.parametrize("names", [("d/a.dat", "d/e/b.dat", "d/f/c.dat", "d/f/g/d.dat")])
+def test_folders_of_a_drive_that_numbers_no_files_are_all_looked_into(tree, monkeypatch, names):
+    """So it is on some network drives: st_ino is 0 for every file."""
+    project, stat = tree(*names), Path.stat
+
+    def unnumbered(self, **options):
+        values = list(stat(self, **options))
+        return os.stat_result([*values[:1], 0, *values[2:]])
+
+    monkeypatch.setattr(Path, "stat", unnumbered)
+    assert found("d/**/*.dat", project) == list(names)
+
+
 @pytest.mark.parametrize(
     ("patterns", "left"),
     [

@@ -132,15 +132,17 @@ def _matches(name: str, part: str) -> bool:
     return fnmatch(name, part) if WINDOWS else fnmatchcase(name, part)
 
 
-def _folders(folder: Path, disk: _Disk, seen: set[tuple[int, int]]) -> Iterator[Path]:
+def _folders(folder: Path, disk: _Disk, seen: set[tuple[int, int] | str]) -> Iterator[Path]:
     """Yield `folder` and all folders below it, each once: a junction of Windows can lead back up."""
     try:
         status = folder.stat()
     except OSError as error:
         return disk.onerror(error)
-    if (status.st_dev, status.st_ino) in seen:
+    # Some network drives number no files: then the path tells folders apart, with junctions followed
+    one = (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(folder))
+    if one in seen:
         return
-    seen.add((status.st_dev, status.st_ino))
+    seen.add(one)
     yield folder
     for entry in disk.entries(folder):
         if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
