@@ -1,9 +1,12 @@
 """What Windows does otherwise, shown on every system: its messages, its refusals, its consoles."""
 
+import ctypes
 import errno
+import io
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +16,9 @@ import pytest
 
 from fieldline.cli import _is_closed_pipe
 from fieldline.cli.logs import open_log
+from fieldline.cli.show import coloured
+from fieldline.errors import UsageError
+from fieldline.serve.run import listen
 from fieldline.settings import Log
 from fieldline.sinks._faults import holder, is_busy
 
@@ -258,3 +264,61 @@ def test_a_lock_that_this_account_may_not_take_is_told_with_what_to_do(tmp_path)
     assert done.returncode == 1
     assert b"run.lock: found" in done.stderr
     assert b"as administrator" in done.stderr
+
+
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self):
+        return True
+
+    def fileno(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("is_console", "takes_them", "shown"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_colours_are_for_a_console_that_was_told_to_take_them(monkeypatch, is_console, takes_them, shown):
+    """The console of Windows before the Terminal prints the escapes of colours as they are unless told otherwise."""
+    modes = []
+
+    def read_mode(handle, mode):
+        mode._obj.value = 3
+        return is_console
+
+    def write_mode(handle, mode):
+        modes.append(mode)
+        return takes_them
+
+    kernel = SimpleNamespace(GetConsoleMode=read_mode, SetConsoleMode=write_mode)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(get_osfhandle=lambda number: 7))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert coloured(Terminal())
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert coloured(Terminal()) is shown
+    assert modes == ([7] if is_console else [])  # what was set, and the escapes
+    assert not coloured(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not coloured(Terminal())
+
+
+class Ear(socket.socket):
+    """A socket of Windows, on a port that it has set aside."""
+
+    def setsockopt(self, *_):
+        pass
+
+    def bind(self, _):
+        raise PermissionError(errno.EACCES, "An attempt was made to access a socket in a way forbidden")
+
+
+def test_a_port_that_windows_has_set_aside_is_told_as_that(monkeypatch):
+    monkeypatch.setattr(socket, "socket", Ear)
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", -5, raising=False)
+    with pytest.raises(UsageError, match="administrator"):
+        listen("127.0.0.1", 80)
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(UsageError, match="try --port 8087"):
+        listen("127.0.0.1", 8086)

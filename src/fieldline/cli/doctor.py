@@ -6,7 +6,6 @@ import argparse
 import functools
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 
 from . import DONE, FAILED, USAGE, hints
 from .examine import Finding, Visit, bounded, place, program, setup, waiting
+from .show import coloured
 
 Look = tuple[str, Callable[[], Iterable[Finding]], float]  # its name, what looks, how long it may take [s]
 
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
             for one in bounded(name, look, seconds)
         ]
         found += new
-        for line in () if options.json else _pictures(new, sys.stdout.isatty() and not os.environ.get("NO_COLOR")):
+        for line in () if options.json else _pictures(new, coloured(sys.stdout)):
             print(line, flush=True)
     status = USAGE if problems else FAILED if any(one.state == "fail" for one in found) else DONE
     if options.json:
@@ -71,14 +71,14 @@ def _looks(visit: Visit) -> Iterator[Look]:
     yield "archive", functools.partial(waiting.archive, visit), _SHORT
 
 
-def _pictures(found: Iterable[Finding], coloured: bool) -> Iterator[str]:
+def _pictures(found: Iterable[Finding], painted: bool) -> Iterator[str]:
     """A line for each finding, the remedy below it; many that are all well become one."""
     alike: dict[str, int] = {}
     for one in found:
         alike[one.name] = alike.get(one.name, 0) + (one.state == "ok")
         if one.state == "ok" and alike[one.name] > _ALIKE:
             continue
-        state = f"\x1b[{_COLOURS[one.state]}m{one.state:<4}\x1b[0m" if coloured else f"{one.state:<4}"
+        state = f"\x1b[{_COLOURS[one.state]}m{one.state:<4}\x1b[0m" if painted else f"{one.state:<4}"
         yield f"{state}  {one.name:<13}  {one.text}"
         if one.remedy:
             yield f"{'':<4}  {'':<13}  -> {one.remedy}"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 _YEAR = 31_556_952  # [s]
+_ESCAPES = 4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], colours: Sequence[str] = ()) -> str:
@@ -22,6 +26,28 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], colours: Seque
     ]
     painted = [f"\x1b[{colour}m{line}\x1b[0m" for colour, line in zip(colours, lines[1:], strict=False)]
     return "\n".join([lines[0], *(painted or lines[1:])])
+
+
+def coloured(out: TextIO) -> bool:
+    """Whether a person looks at `out`, wants colours (NO_COLOR is not set), and has a terminal that shows them."""
+    return out.isatty() and not os.environ.get("NO_COLOR") and _takes_escapes(out)
+
+
+def _takes_escapes(out: TextIO) -> bool:
+    """Whether a terminal takes ANSI's colours; the old console of Windows prints them, until it is told to."""
+    if sys.platform != "win32":
+        return True
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    try:
+        handle, mode = wintypes.HANDLE(msvcrt.get_osfhandle(out.fileno())), wintypes.DWORD()
+    except (OSError, ValueError):  # what stands in for a terminal has no number
+        return False
+    kernel = ctypes.windll.kernel32
+    found = kernel.GetConsoleMode(handle, ctypes.byref(mode))
+    return bool(found and kernel.SetConsoleMode(handle, mode.value | _ESCAPES))
 
 
 def counted(number: float, one: str, many: str = "") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from ..sources.memory import key as file_key
 from . import hints
 from .configured import load_settings
 from .examine import place, waiting
-from .show import span, table
+from .show import coloured, span, table
 
 _COLOURS = {"growing": "32", "replaced": "32", "waiting": "33", "silent": "31", "gone": "31", "trouble": "31"}
 _GRACE = 30 * 60  # [s] a record may be late by this much, or by three intervals, before its table counts as silent
@@ -181,6 +180,4 @@ def _cells(line: Line, name: str) -> tuple[str, ...]:
 
 def _painter(lines: list[Line]) -> list[str]:
     """A colour for each line, if a person looks at a terminal."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return []
-    return [_COLOURS[line.state] for line in lines]
+    return [_COLOURS[line.state] for line in lines] if coloured(sys.stdout) else []

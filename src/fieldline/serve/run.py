@@ -42,10 +42,12 @@ def listen(host: str, port: int) -> socket.socket:
         ear.listen(2048)
     except OSError as error:
         ear.close()
+        other = port + 1 if port < 2**16 - 1 else 8087
         if error.errno == errno.EACCES:
             fix = "Ports below 1024 are the administrator's: leave --port out, or put a proxy before the server."
+            if sys.platform == "win32":  # which says so of ports that it has set aside, too
+                fix = f"Windows has set the port aside, or another program has it to itself: try --port {other}."
             raise UsageError(where, "no right to this port", "one that this user may open", fix) from error
-        other = port + 1 if port < 2**16 - 1 else 8087
         fix = f"Another program (an InfluxDB, fieldline with another home?) has the port: try --port {other}."
         raise UsageError(where, error.strerror or str(error), "a port that is free", fix) from error
     return ear
