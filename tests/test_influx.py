@@ -154,12 +154,21 @@ def test_a_page_that_says_413_is_413(oss2, connect):
     assert type(refused(connect(oss2))) is TooLarge
 
 
-@pytest.mark.parametrize("fault", [faults.Slow(2), faults.ResetMidBody(10), faults.DropAfterStoring()])
+@pytest.mark.parametrize("fault", [faults.Slow(5), faults.ResetMidBody(10), faults.DropAfterStoring()])
 def test_a_connection_that_fails_is_unreachable(oss2, connect, fault):
-    influx = connect(oss2, timeout_seconds=0.5)
+    influx = connect(oss2, timeout_seconds=2)
+    until_taken(influx)  # it has asked what it asks before the first one
     oss2.faults = [fault]
     assert type(refused(influx)) is Unreachable
-    influx.deliver(parcel())
+    until_taken(influx)
+
+
+def until_taken(influx):
+    """Deliver once more; a busy machine may need more time for it than the test gives."""
+    for _ in range(30):
+        with contextlib.suppress(Unreachable):
+            return influx.deliver(parcel())
+    raise AssertionError("it does not come back")
 
 
 def test_a_server_that_is_away_comes_back(oss2, connect):

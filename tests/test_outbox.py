@@ -165,13 +165,16 @@ def test_a_cut_in_the_middle_keeps_what_was_reached(tmp_path):
 
 def test_full_parcels_go_two_at_once_unless_a_point_may_be_in_both(tmp_path):
     """The last value of each point stands, and a bad line costs only itself."""
-    lock, under_way, most = threading.Lock(), 0, []
+    lock, under_way, most, met = threading.Lock(), 0, [], threading.Event()
 
     def slow(lines):
         nonlocal under_way
         with lock:
             under_way += 1
             most.append(under_way)
+            if under_way == 2:
+                met.set()
+        assert met.wait(30), "the first was alone"
         time.sleep(0.02)
         with lock:
             under_way -= 1

@@ -5,7 +5,6 @@ import gzip
 import http.client
 import json
 import socket
-import threading
 import time
 import urllib.parse
 import zlib
@@ -16,7 +15,7 @@ from fieldline.serve.limits import Limits
 from loopback import ServerError, fetch
 from serving import serving
 
-QUICK = Limits(idle_seconds=0.5, body_seconds=2.0, header_seconds=1.0)
+QUICK = Limits(idle_seconds=1.0, body_seconds=3.0, header_seconds=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,26 +67,24 @@ def test_a_body_that_stops_is_ended(served):
 
 
 def test_a_body_of_a_byte_at_a_time_is_ended(served):
-    began = time.monotonic()
-    answer = raw(served, head(served, "POST /write?db=field HTTP/1.1", "Content-Length: 100"), *[b"m"] * 40, pause=0.1)
+    answer = raw(served, head(served, "POST /write?db=field HTTP/1.1", "Content-Length: 100"), *[b"m"] * 60, pause=0.1)
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - began < 30
     still_well(served)
 
 
 def test_headers_that_do_not_come_are_ended(served):
     assert raw(served) == b""
-    assert raw(served, b"GET /ping HT", *[b"T"] * 3, pause=0.5) == b""
+    assert raw(served, b"GET /ping HT", *[b"T"] * 8, pause=0.5) == b""
     assert raw(served, b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\n") == b""
     still_well(served)
 
 
 def test_a_connection_that_is_kept_is_not_ended_amid_its_work(served):
-    client = http.client.HTTPConnection("127.0.0.1", port_of(served), timeout=10)
+    client = http.client.HTTPConnection("127.0.0.1", port_of(served), timeout=60)
     for _ in range(5):
         client.request("GET", "/ping")
         client.getresponse().read()
-        time.sleep(0.3)
+        time.sleep(0.8)  # all in all longer than headers may take
     client.close()
 
 
@@ -213,7 +210,7 @@ def test_a_page_of_another_site_can_neither_write_nor_read(served):
     for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
         assert refusal(served.write, "m x=1 1", headers=headers).status == 403
     served.write("m x=1 1", headers={"Origin": served.url, "Sec-Fetch-Site": "same-origin"})
-    client = http.client.HTTPConnection("127.0.0.1", port_of(served), timeout=10)
+    client = http.client.HTTPConnection("127.0.0.1", port_of(served), timeout=60)
     client.request("GET", "/query?q=SHOW+DATABASES", headers=served.headers(Origin="https://evil.example"))
     answer = client.getresponse()
     answer.read()
@@ -221,7 +218,7 @@ def test_a_page_of_another_site_can_neither_write_nor_read(served):
 
 
 def test_every_answer_has_the_security_headers(served):
-    client = http.client.HTTPConnection("127.0.0.1", port_of(served), timeout=10)
+    client = http.client.HTTPConnection("127.0.0.1", port_of(served), timeout=60)
     for method, path in [
         ("GET", "/ping"),
         ("GET", "/nosuch"),
@@ -301,47 +298,53 @@ def test_answers_are_packed_for_those_who_take_it(served):
 
 
 def test_too_many_requests_at_once_are_told_to_wait(tmp_path):
-    with serving(tmp_path, limits=Limits(requests=4, idle_seconds=5)) as served:
+    with serving(tmp_path, limits=Limits(requests=4, idle_seconds=60)) as served:
         waiting = []
         for _ in range(4):
             client = socket.create_connection(("127.0.0.1", port_of(served)), timeout=20)
             client.sendall(head(served, "POST /write?db=field HTTP/1.1", "Content-Length: 10") + b"m")
             waiting.append(client)
-        error = None
-        for _ in range(100):
-            try:
-                fetch(f"{served.url}/ping")
-            except ServerError as caught:
-                error = caught
-                break
-            time.sleep(0.02)
-        assert error is not None
-        assert error.status == 503
+        until(lambda: status_of(fetch, f"{served.url}/ping") == 503)
         for client in waiting:
             client.close()
-        for _ in range(100):
-            with contextlib.suppress(ServerError):
-                fetch(f"{served.url}/ping")
-                return
-            time.sleep(0.05)
-        raise AssertionError("the server does not recover")
+        until(lambda: status_of(fetch, f"{served.url}/ping") == 200)
+
+
+def until(true):
+    """Wait for something to become true."""
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not become true")
+
+
+def status_of(call, *words):
+    """The status of the answer; 200 for every success, 503 also where the server hung up before all was sent."""
+    try:
+        call(*words)
+    except ServerError as error:
+        return error.status
+    except OSError:
+        return 503
+    return 200
 
 
 def test_bodies_at_once_have_a_bound(tmp_path):
-    with serving(tmp_path, limits=Limits(held=2 * 2**20)) as served:
-        found = []
+    """Bodies that have come but for a byte leave no room for another."""
+    with serving(tmp_path, limits=Limits(held=2 * 2**20, idle_seconds=60)) as served:
+        body, held = b"m x=1 1\n" * 100_000, []
 
-        def write():
-            with contextlib.suppress(ServerError):
-                served.write(b"m x=1 1\n" * 100_000)
-                found.append(204)
-                return
-            found.append(503)
+        def is_full():
+            client = socket.create_connection(("127.0.0.1", port_of(served)), timeout=60)
+            held.append(client)
+            with contextlib.suppress(OSError):
+                client.sendall(
+                    head(served, "POST /write?db=field HTTP/1.1", f"Content-Length: {len(body)}") + body[:-1]
+                )
+            return status_of(served.write, body) == 503
 
-        threads = [threading.Thread(target=write) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert 503 in found
-        served.write("m x=1 1")
+        until(is_full)
+        for client in held:
+            client.close()
+        until(lambda: status_of(served.write, body) == 200)

@@ -349,7 +349,7 @@ def test_a_question_whose_client_leaves_ends(tmp_path, form):
         began = time.monotonic()
         with pytest.raises(Unreachable):
             while True:
-                assert time.monotonic() < began + 30, "the question does not begin"
+                assert time.monotonic() < began + 120, "the question does not begin"
                 hasty.create("field", None)
         client.close()
-        Embedded(served.store.path, wait_seconds=8).create("other", None)
+        Embedded(served.store.path, wait_seconds=20).create("other", None)

@@ -61,7 +61,7 @@ class Readers:
     """What a dashboard, a page, a script and Prometheus ask; what each saw last never shrinks."""
 
     def __init__(self, url):
-        self.url, self.most = url, {}
+        self.url, self.most, self.news_come = url, {}, True
 
     def get(self, path, **words):
         asked = urllib.parse.urlencode(words, doseq=True)
@@ -122,6 +122,7 @@ class Readers:
             for _ in range(dice.choice((1, 1, 2))):  # the rows that are there; sometimes also news
                 while not (line := stream.readline()).startswith(b"data: "):
                     assert line, "the stream has ended"
+                    assert self.news_come, "the driver has ended"
                 rows = json.loads(line[6:])["rows"]
                 self.grew("live", max((one["fields"]["Temp"] for one in rows), default=self.most.get("live", 0)))
 
@@ -135,18 +136,28 @@ def test_eight_readers_and_a_driver_work_at_once_without_one_error(tmp_path):
         readers, faults, counts = Readers(url), [], collections.Counter()
         until = time.monotonic() + SECONDS
 
-        def repeat(name, work, more):
-            while time.monotonic() < until and not faults:
-                try:
+        def repeat(name, over, work, *more):
+            try:
+                while not (faults or (counts[name] and over())):
                     work(*more)
                     counts[name] += 1
-                except Exception as error:
-                    faults.append((name, error))
+            except Exception as error:
+                faults.append((name, error))
 
-        jobs = [(name, getattr(readers, name), (random.Random(name),)) for name in KINDS]
-        threads = [threading.Thread(target=repeat, args=job) for job in [*jobs, ("driver", logger.run, ())]]
-        for thread in threads:
+        def late():
+            return time.monotonic() > until
+
+        jobs = [(name, late, getattr(readers, name), random.Random(name)) for name in KINDS]
+        threads = [threading.Thread(target=repeat, args=job) for job in jobs]
+
+        def all_read():
+            return not any(thread.is_alive() for thread in threads)
+
+        driver = threading.Thread(target=repeat, args=("driver", all_read, logger.run))  # who waits for news gets some
+        for thread in (*threads, driver):
             thread.start()
+        driver.join()
+        readers.news_come = False
         for thread in threads:
             thread.join()
         print(dict(counts))

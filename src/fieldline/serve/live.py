@@ -124,13 +124,13 @@ class Listener:
         self.hub, self.allowed = hub, allowed
         self.woken, self.over = asyncio.Event(), False
         self._told: dict[Any, Series] = {}
-        self._turn = 0
+        self._turn, self._asked = 0, True
         self.measurements = frozenset(measurements)
 
     def want(self, measurements: Iterable[str]) -> None:
         """Choose again; the next payload comes at once and has every series of these."""
         self.measurements = frozenset(measurements)
-        self._told, self._turn = {}, 0
+        self._told, self._turn, self._asked = {}, 0, True
         if self.hub.tables is not None:
             self.woken.set()
 
@@ -144,8 +144,12 @@ class Listener:
                 yield None
                 continue
             self.woken.clear()
-            if not self.over:
-                yield self.payload()
+            if self.over:
+                return
+            asked, self._asked = self._asked, False
+            payload = self.payload()
+            if asked or payload["changed"]:  # the store's file may have changed without a change of what it may see
+                yield payload
 
     def payload(self) -> dict[str, Any]:
         """What is new since the last one. Raises: HTTPException."""
