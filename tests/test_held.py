@@ -8,6 +8,7 @@ from fieldline import held
 from fieldline.errors import Unreachable
 from fieldline.held import is_device, patiently, put, write_whole
 from fieldline.readers.toa5 import BadRow
+from fieldline.serve.keys import Keys
 from fieldline.sources.quarantine import Quarantine, file_name
 
 SHARING = (13, "The process cannot access the file because it is being used by another process")
@@ -67,6 +68,17 @@ def test_a_file_that_stays_held_is_left_as_it_was_without_a_rest(tmp_path, monke
         put(_made(tmp_path / "new"), path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_keys_are_read_while_they_are_being_replaced(tmp_path, monkeypatch):
+    """Windows refuses to open a file in that moment; the request of that moment must not be refused for it."""
+    keys = Keys(tmp_path / "keys.json")
+    text, key = keys.add("grafana", ["field"])
+    monkeypatch.setattr(Path, "read_text", refusing(2, Path.read_text))
+    assert keys.find(text) == key
+    monkeypatch.setattr(Path, "replace", refusing(2, Path.replace))
+    assert keys.revoke("grafana").revoked is not None
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def _made(path):

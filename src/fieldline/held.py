@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]", re.IGNORECASE)  # in every folder, with any ending
-PAUSES = (0.1, 0.2, 0.4)  # [s] between one try and the next
+# [s] between one try and the next; elsewhere a refusal is one of rights, and waiting changes nothing
+PAUSES: tuple[float, ...] = (0.1, 0.2, 0.4) if sys.platform == "win32" else ()
 
 
 def patiently(work: Callable[[], T]) -> T:

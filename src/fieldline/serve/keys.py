@@ -14,7 +14,6 @@ import logging
 import os
 import secrets
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,12 +25,12 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from ..errors import Busy, InputError, UsageError
+from ..held import patiently, put
 
 Scope = Literal["read", "write"]
 ALL = "*"  # in place of a bucket's name
 FAILURES, WINDOW = 20, 60.0  # so many failures of one address in so many seconds are told and logged; more are not
 ADDRESSES = 10_000  # that are remembered
-_ATTEMPTS = 20
 _LONGEST = 200  # characters of a key; ours have 56
 
 log = logging.getLogger(__name__)
@@ -234,7 +233,7 @@ def _refuse_name(name: str) -> None:
 def _load(path: Path) -> dict[str, Key]:
     """The keys of a file. Raises: InputError, so that a damaged file never counts as one without keys."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["keys"]
+        rows = json.loads(patiently(lambda: path.read_text(encoding="utf-8")))["keys"]
         keys = [Key(**{**row, "read": tuple(row["read"]), "write": tuple(row["write"])}) for row in rows]
         return {key.id: key for key in keys}
     except OSError as error:
@@ -268,11 +267,4 @@ def _write(path: Path, content: object) -> None:
         json.dump(content, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
-    for attempt in range(_ATTEMPTS):
-        try:
-            aside.replace(path)
-            return
-        except PermissionError:  # Windows, while somebody reads the old one
-            if attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(0.05)
+    put(aside, path)
