@@ -662,6 +662,36 @@ def test_a_network_of_many_stations_stays_light(look, tmp_path):
         seen.close(tmp_path)
 
 
+def test_series_of_telegraf_are_lines_with_a_name_each(look, tmp_path):
+    """No tag names a device: cpu0 and cpu1 are two lines, two cards, and one picture."""
+    times = pd.date_range(end=pd.Timestamp.now("UTC").floor("10s"), periods=60, freq="10s").as_unit("ns")
+    values = ".panel:not([hidden]) li[data-series*=usage_user] .value"
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        for core in (0, 1):
+            frame = pd.DataFrame({"cpu": f"cpu{core}", "host": "atlas", "usage_user": 20.0 + core}, index=times)
+            server.store.write("b", "cpu", frame, ("cpu", "host"))
+        seen = look("#last=3h", url=server.url)
+        page = seen.page
+        until(
+            page,
+            "(all) => [...document.querySelectorAll(all)].map((one) => one.textContent).join() === '20.00,21.00'",
+            values,
+        )
+        picture = page.locator(".panel", has_text="cpu: usage user")
+        assert picture.locator(".legend .label").all_inner_texts() == ["cpu0", "cpu1"]
+        names = page.locator(".card[data-table] .name").all_inner_texts()
+        assert [" ".join(one.split()) for one in names] == ["cpu cpu0", "cpu cpu1"]
+        picture.locator(".legend button", has_text="cpu1").click()
+        until(page, "new URLSearchParams(location.hash.slice(1)).get('off') === 'b/cpu/cpu=cpu1,host=atlas/usage_user'")
+        page.locator(".card[data-table] button").first.click()  # one series alone
+        until(
+            page,
+            "(all) => [...document.querySelectorAll(all)].map((one) => one.textContent).join() === '20.00'",
+            values,
+        )
+        seen.close(tmp_path)
+
+
 def test_a_station_that_is_new_is_shown_without_a_reload(look, tmp_path):
     with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
         network(server.store, [1, 2])
