@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from fieldline import held
+from fieldline.cli.deliveries import delivered
 from fieldline.errors import Unreachable
 from fieldline.held import is_device, patiently, put, write_whole
+from fieldline.ledger import set_aside
+from fieldline.outbox import Ballast
 from fieldline.readers.toa5 import BadRow
 from fieldline.serve.keys import Keys
+from fieldline.sinks.embedded import Embedded
 from fieldline.sources.quarantine import Quarantine, file_name
 
 SHARING = (13, "The process cannot access the file because it is being used by another process")
@@ -121,3 +125,44 @@ def test_a_quarantine_that_is_open_in_a_spreadsheet_is_waited_for_and_then_told(
         quarantine.add("yard.Met", Path("tower.dat"), [row])
     monkeypatch.setattr(Path, "open", real)
     assert (tmp_path / "yard.Met.jsonl").read_bytes().count(b"\n") == 1
+
+
+def test_a_ballast_that_is_held_makes_no_room_and_ends_no_run(tmp_path, monkeypatch):
+    ballast = Ballast(tmp_path / "ballast")
+    assert ballast.take()
+    real = Path.unlink
+    monkeypatch.setattr(Path, "unlink", refusing(100, real))
+    assert not ballast.release()
+    monkeypatch.setattr(Path, "unlink", refusing(2, real))
+    assert ballast.release()
+    assert not (tmp_path / "ballast").exists()
+
+
+def test_a_store_is_made_as_soon_as_nobody_looks_at_its_file_and_else_told(tmp_path, monkeypatch):
+    """A virus scanner looks at a file that was just written."""
+    store, real = Embedded(tmp_path / "store.duckdb"), Path.replace
+    monkeypatch.setattr(Path, "replace", refusing(100, real))
+    with pytest.raises(Unreachable, match="Close the program that holds it"):
+        store.create("field", None)
+    assert not (tmp_path / "store.duckdb").exists()
+    monkeypatch.setattr(Path, "replace", refusing(2, real))
+    store.create("field", None)
+    assert store.buckets() == {"field": None}
+    store.close()
+
+
+def test_a_damaged_ledger_is_set_aside_as_soon_as_nobody_has_it(tmp_path, monkeypatch):
+    path = _made(tmp_path / "state.db")
+    monkeypatch.setattr(Path, "replace", refusing(2, Path.replace))
+    assert set_aside(path).read_bytes() == b"new"
+    assert not path.exists()
+
+
+def test_what_was_delivered_is_read_from_a_file_that_is_held_and_else_counts_as_nothing(tmp_path, monkeypatch):
+    """Then rows are sent again, which changes nothing; the run must not end for it."""
+    write_whole(tmp_path / "delivered.json", b'{"archived": 7}')
+    real = Path.read_text
+    monkeypatch.setattr(Path, "read_text", refusing(2, real))
+    assert delivered(tmp_path) == 7
+    monkeypatch.setattr(Path, "read_text", refusing(100, real))
+    assert delivered(tmp_path) == -1

@@ -12,9 +12,11 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from .errors import Unreachable
+from .held import patiently
 
 _VERSION = 2
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -252,7 +254,7 @@ def set_aside(path: Path) -> Path:
         for end in ("-wal", "-shm", ""):
             part = path.with_name(path.name + end)
             if part.exists():
-                part.replace(kept.with_name(kept.name + end))
+                patiently(partial(part.replace, kept.with_name(kept.name + end)))
     except OSError as error:
         raise Unreachable(
             f"{path}: found damage, expected to rename the file, which fails ({error.strerror or error}).\n"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from ..errors import Denied, Rejected
+from ..held import patiently, write_whole
 from ..ledger import set_aside
 from ..manager import Outcome, run
 from ..outbox import SCHEMA, Delivery, Outbox
@@ -141,14 +142,13 @@ def _mark(work: Opened) -> None:
     number = work.memory.note("archived")
     path = work.settings.home / "delivered.json"
     text = json.dumps({"archived": int(number or -1)})
-    if number is None or (path.exists() and path.read_text(encoding="utf-8") == text):
+    if number is None:
         return
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_whole(path, text.encode("utf-8"))
+    except OSError as error:  # it may be older than the truth
+        log.info("%s can't be written now: %s", path, error.strerror or error)
 
 
 def delivered(home: Path) -> int:
@@ -157,10 +157,10 @@ def delivered(home: Path) -> int:
     What stands there is older than the truth at worst: then rows are sent again, which changes nothing.
     """
     try:
-        return int(json.loads((home / "delivered.json").read_text(encoding="utf-8"))["archived"])
+        return int(json.loads(patiently(partial((home / "delivered.json").read_text, encoding="utf-8")))["archived"])
     except FileNotFoundError:
         return -1
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("delivered.json can't be read (%r): everything in the archive is sent again", error)
         return -1
 

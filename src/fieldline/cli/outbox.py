@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import ConfigError, InputError, UsageError
+from ..held import put
 from ..lineprotocol import split
 from ..outbox import SCHEMA, Queue, Trouble, Waiting
 from ..parcels import unpack
@@ -187,7 +188,7 @@ def _written(chosen: Sequence[Waiting], out: Path) -> int:
             for line in split(unpack(one.parcel)):
                 text, _, time = line.rstrip(b"\n").rpartition(b" ")
                 file.write(b"%b %d\n" % (text, int(time) * _NS[one.parcel.precision]))
-    part.replace(out)
+    put(part, out)
     return sum(one.parcel.rows for one in chosen)
 
 

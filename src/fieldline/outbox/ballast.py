@@ -9,6 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+from ..held import patiently
+
 SIZE = 8 * 2**20
 RESERVE = 2 * 2**20  # [bytes] with less than that free, what is there is left to the deliveries
 _SPARE = 20  # it is made only where that many times its size is free
@@ -44,8 +46,11 @@ class Ballast:
         return True
 
     def release(self) -> bool:
-        """Delete the file; return whether that made room."""
+        """Delete the file; return whether that made room: on Windows not while another program has it open."""
         if self._path is None or not self._path.exists():
             return False
-        self._path.unlink()
+        try:
+            patiently(self._path.unlink)
+        except OSError:
+            return False
         return True

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary, ref
 
+from ..errors import Unreachable
+from ..held import put
 from ._catalog import CREATE, STORE, Cursor, Reading, Sql, sql
 from ._faults import holder, is_busy
 from ._turnstile import Held
@@ -41,10 +43,22 @@ class SharedFile:
         return not self.path.exists() or (self.path.is_file() and self.path.stat().st_size == 0)
 
     def make(self) -> None:
-        """Make the file if it is missing: aside, so that a store is either not there or whole."""
+        """Make the file if it is missing: aside, so that a store is either not there or whole.
+
+        Raises: Unreachable, when the files can't be put in their places now.
+        """
         if not self.missing():
             return
-        aside = self.path.with_name(self.path.name + ".new")
+        try:
+            self._make(self.path.with_name(self.path.name + ".new"))
+        except OSError as error:
+            raise Unreachable(
+                f"{self.path}: found {error.strerror or error}, expected to make the file.\n"
+                "  Close the program that holds it or its .wal, or give the account that runs fieldline the right to "
+                "write there. The next run tries again."
+            ) from error
+
+    def _make(self, aside: Path) -> None:
         for leftover in (aside, _log_of(aside)):
             leftover.unlink(missing_ok=True)
         if _log_of(self.path).exists():  # of a file that was taken away: it would be applied to the new one
@@ -55,7 +69,7 @@ class SharedFile:
             duckdb.execute(statement)
         duckdb.execute(DETACH)
         duckdb.close()
-        aside.replace(self.path)
+        put(aside, self.path)
 
     def again(self) -> Cursor | None:
         """A cursor on the file if it is open for reading and may stay so; needs no turnstile."""
