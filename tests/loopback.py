@@ -41,7 +41,7 @@ def fetch(url, data=None, headers=None, method=None):
     """
     request = urllib.request.Request(url, data, headers or {}, method=method)
     try:
-        with DIRECT.open(request, timeout=60) as answer:
+        with DIRECT.open(request, timeout=120) as answer:
             return answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -77,7 +77,7 @@ def serving(home, *, limits=None, loopback=True, keys=True, tables=None, bucket=
     thread = threading.Thread(target=running.run, kwargs={"sockets": [ear]}, daemon=True)
     thread.start()
     try:
-        assert ready.wait(30), "the server does not start"
+        assert ready.wait(120), "the server does not start"
         yield Served(f"http://127.0.0.1:{ear.getsockname()[1]}", context, key)
     finally:
         running.should_exit = True

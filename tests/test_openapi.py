@@ -43,7 +43,7 @@ def asks(server, operation, mode, checks):
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case):
-        answer = case.call(base_url=server.url, headers=server.headers(), timeout=60)
+        answer = case.call(base_url=server.url, headers=server.headers(), timeout=120)
         case.validate_response(answer, checks=checks)
 
     return ask

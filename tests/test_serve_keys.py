@@ -249,7 +249,7 @@ def test_the_hour_of_the_last_use_is_kept(tmp_path):
 def run(*words):
     command = [sys.executable, "-m", "fieldline", *map(str, words)]
     path = {"PYTHONPATH": str(PROJECT / "src")}
-    told = {"capture_output": True, "text": True, "encoding": "utf-8", "timeout": 60}
+    told = {"capture_output": True, "text": True, "encoding": "utf-8", "timeout": 300}
     return subprocess.run(command, cwd=PROJECT, env=os.environ | path, **told)
 
 
@@ -319,7 +319,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path):
         (tmp_path / "serve.json").write_text("{", encoding="utf-8")
         assert f"serves {tmp_path} already; end that" in run("serve", "--home", tmp_path).stderr
         interrupt(process)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         said = process.stdout.read()
     assert "Grafana" in said
     assert "Traceback" not in said
@@ -334,7 +334,7 @@ def test_what_goes_wrong_stands_in_the_servers_own_log(tmp_path):
         for _ in range(50):
             fetch(f"{url}/ping")
         interrupt(process)
-        process.wait(20)
+        process.wait(120)
     lines = Path(tmp_path / "logs" / "serve.log").read_text(encoding="utf-8").splitlines()
     assert next(line for line in lines if " INFO " not in line).endswith(
         "refused a request from 127.0.0.1: no such key"

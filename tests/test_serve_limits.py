@@ -301,7 +301,7 @@ def test_too_many_requests_at_once_are_told_to_wait(tmp_path):
     with serving(tmp_path, limits=Limits(requests=4, idle_seconds=60)) as served:
         waiting = []
         for _ in range(4):
-            client = socket.create_connection(("127.0.0.1", port_of(served)), timeout=20)
+            client = socket.create_connection(("127.0.0.1", port_of(served)), timeout=60)
             client.sendall(head(served, "POST /write?db=field HTTP/1.1", "Content-Length: 10") + b"m")
             waiting.append(client)
         until(lambda: status_of(fetch, f"{served.url}/ping") == 503)

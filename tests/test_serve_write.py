@@ -344,7 +344,7 @@ def test_influxd_takes_and_refuses_the_same_lines(influxd, database):
 
 @pytest.fixture
 def client(served):
-    with InfluxDBClient(served.url, token=served.key, org="anything", timeout=20_000) as client:
+    with InfluxDBClient(served.url, token=served.key, org="anything", timeout=60_000) as client:
         yield client
 
 

@@ -303,7 +303,7 @@ def test_an_outage_cuts_connections_and_ends_at_the_same_place(facade):
     server = facade()
     server.create("field")
     host = urllib.parse.urlsplit(server.url).netloc
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=60)
     connection.request("GET", "/ping")
     connection.getresponse().read()
     server.down()
