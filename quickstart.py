@@ -25,6 +25,9 @@ FAULTS = "spike,stuck,out_of_range,nan_burst,gap,diagnostic_bits"  # a few a day
 
 def main(words):
     """Do what the words say; return the exit status."""
+    for stream in (sys.stdout, sys.stderr):  # the name of this folder may have letters that a Windows console lacks
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     if sys.version_info < (3, 11):
         print(f"fieldline needs Python 3.11 or newer; this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
@@ -65,7 +68,10 @@ def pip(*words):
     kept = os.environ | {"URLLIB3_NO_OVERRIDE": "1"}  # else urllib3-future, which grafana-client needs, takes its place
     status = subprocess.call([PYTHON, "-m", "pip", "--disable-pip-version-check", *words], env=kept)
     if status:
-        sys.exit(f"pip {words[0]} failed; if this machine has no network, run the same command once where there is one")
+        sys.exit(
+            f"pip {words[0]} failed; if this machine has no network, run the same command once where there is one; "
+            "on Windows end what runs from .venv first (fieldline serve, a schedule), since it holds its files"
+        )
 
 
 def run(*words):

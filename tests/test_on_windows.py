@@ -6,17 +6,22 @@ import io
 import json
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from fieldline.cli import _is_closed_pipe
 from fieldline.cli.logs import open_log
 from fieldline.cli.show import coloured
+from fieldline.clock import at
 from fieldline.errors import UsageError
 from fieldline.serve.run import listen
 from fieldline.settings import Log
@@ -322,3 +327,34 @@ def test_a_port_that_windows_has_set_aside_is_told_as_that(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(UsageError, match="try --port 8087"):
         listen("127.0.0.1", 8086)
+
+
+WINDOWS = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "platform_machine": "AMD64"}
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
+def test_the_locks_hold_what_packages_need_on_windows_too(lock):
+    """pip refuses to install anything where one package without a hash is needed."""
+    text = (PROJECT / lock).read_text(encoding="utf-8")
+    there = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
+    for name in there:
+        try:
+            needs = metadata.requires(name) or ()
+        except metadata.PackageNotFoundError:  # of another platform
+            continue
+        for need in map(Requirement, needs):
+            if need.marker is None or need.marker.evaluate({**WINDOWS, "extra": ""}):
+                assert canonicalize_name(need.name) in there, f"{name} needs {need}"
+
+
+def test_a_time_before_1970_is_one_without_the_functions_of_windows():
+    assert at(-1_500_000_000).isoformat() == "1969-12-31T23:59:58.500000+00:00"
+    assert at(1_782_384_600_123_456_789).isoformat() == "2026-06-25T10:50:00.123456+00:00"
+
+
+def test_quickstart_can_name_its_folder_in_every_code_page():
+    words = "import quickstart; quickstart.main(['--help']); print('größe 東')"
+    done = subprocess.run(
+        [sys.executable, "-c", words], capture_output=True, cwd=PROJECT, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, rb"gr\xf6\xdfe \u6771")

@@ -15,6 +15,14 @@ _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 _LARGEST = timedelta(hours=14)
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def at(nanoseconds: int) -> datetime:
+    """The time so many nanoseconds after 1970, UTC; also before it, where the functions of Windows know none."""
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
 @cache
 def fixed_offset(zone: str) -> timedelta | None:
     """How far the clock `zone` is ahead of UTC; None when that changes in the year.

@@ -117,7 +117,8 @@ def _in_the_projects_python(project: Path, error: ModuleNotFoundError) -> int:
 
     python = project / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists() or Path(sys.prefix) == project / ".venv":
-        print(f"{error}; run `python3 quickstart.py` once, it installs what is needed", file=sys.stderr)
+        launcher = "py" if sys.platform == "win32" else "python3"
+        print(f"{error}; run `{launcher} quickstart.py` once, it installs what is needed", file=sys.stderr)
         return FAILED
     return subprocess.call([python, *sys.argv])
 

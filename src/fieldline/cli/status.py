@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..clock import at
 from ..outbox import SCHEMA
 from ..settings import Settings
 from ..sources.memory import FileSeen, Memory, TableSeen
@@ -109,7 +110,7 @@ def _of_file(job: str, path: str, seen: FileSeen, now: datetime) -> Iterator[Lin
 
 
 def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: datetime) -> Line:
-    newest = datetime.fromtimestamp(one.newest / 1e9, UTC) if one.newest is not None else None
+    newest = at(one.newest) if one.newest is not None else None
     age = (now - newest).total_seconds() if newest else None
     interval = one.interval / 1e9 if one.interval else None
     return Line(

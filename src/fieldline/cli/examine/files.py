@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +158,7 @@ def newest(end: bytes, header: Header, layout: Layout) -> datetime | None:
     if not readable:
         return None
     local = pd.DatetimeIndex([pd.Timestamp(int(time), unit="ns")])
-    return datetime.fromtimestamp(to_utc(local, layout.timezone)[0].timestamp(), UTC)
+    return to_utc(local, layout.timezone)[0].floor("us").to_pydatetime()
 
 
 def fields(layout: Layout) -> dict[str, Field]:

@@ -12,7 +12,7 @@ from . import Finding, fail, ok, warn
 
 OLDEST = (3, 11)
 SHOWN = ("pandas", "duckdb", "influxdb-client", "urllib3")
-INSTALL = "Run `python3 quickstart.py` once, it installs what is needed."
+INSTALL = f"Run `{'py' if sys.platform == 'win32' else 'python3'} quickstart.py` once, it installs what is needed."
 _NEED = re.compile(r"([A-Za-z0-9_.-]+)\s*>=\s*([0-9.]+)$")
 
 
