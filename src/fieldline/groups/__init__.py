@@ -14,14 +14,14 @@ panels.py   fields to panels
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..tables import DataTable
 from . import apart
 from .kinds import GROUPS, pretty
-from .levels import natural
+from .levels import height_of, natural
 from .panels import MOST, Group, Kind, Panel, Threshold, groups
-from .shown import Known, Shown, declared, drawable, shown
+from .shown import Known, Shown, changed, declared, drawable, shown
 
 __all__ = [
     "GROUPS",
@@ -92,11 +92,15 @@ def arrange(
     """
     known, found = list(known), []
     words = apart.told(known)
+    alike: dict[object, list[Shown]] = {}  # what differs by nothing but the station, of which there may be thousands
     for one in sorted(known, key=lambda k: (k.bucket, natural(k.measurement), natural(k.station))):
-        fields = shown(one, tables, heights or {}, aliases, instruments or {})
+        key = (one.bucket, one.measurement, one.interval, id(one.fields), height_of(one.station))
+        if key not in alike:
+            alike[key] = shown(one, tables, heights or {}, aliases, instruments or {})
+        fields = [changed(each, station=one.station) for each in alike[key]]
         name = words.get((one.bucket, one.measurement, one.station))
         if name is not None or one.by:
-            fields = [replace(each, apart=name, many=bool(one.by)) for each in fields]
+            fields = [changed(each, apart=name, many=bool(one.by)) for each in fields]
         if fields:
             interval = fields[0].interval
             found.append(Table(one.bucket, one.measurement, one.station, interval, tuple(fields)))

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _AT = re.compile(r"(?:^|_)(?:(\d+(?:\.\d+)?)-)?(\d+(?:\.\d+)?)(m|cm|mm)(?=_|$)")  # _46m, _7.5cm, _0-30cm
@@ -43,6 +44,7 @@ class Place:
         return self.metres if self.metres is None or self.top is None else (self.metres + self.top) / 2
 
 
+@lru_cache(maxsize=50_000)
 def natural(text: str) -> tuple[object, ...]:
     """A key to sort names by as people count: TC1, TC2, TC10."""
     parts = _DIGITS.split(text)
@@ -72,10 +74,16 @@ def place(name: str, station: str = "", heights: Mapping[str, float] | None = No
     rest, replicate = _taken(_REPLICATE, rest)
     if told is not None:
         metres, top = abs(told), None
-    elif metres is None and (tower := _STATION.fullmatch(station)):
-        metres = float(tower[1])
+    elif metres is None:
+        metres = height_of(station)
     core = re.sub(r"_(?:avg|mean)$", "", rest, flags=re.IGNORECASE) or name
     return Place(core, metres, top, plot_number, replicate, None, statistic, word)
+
+
+def height_of(station: str) -> float | None:
+    """The height that a station is called after, as '46m' is. [m]"""
+    tower = _STATION.fullmatch(station)
+    return float(tower[1]) if tower else None
 
 
 def _measured(name: str) -> tuple[str, float | None, float | None]:

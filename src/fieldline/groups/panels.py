@@ -11,7 +11,7 @@ from typing import Literal
 
 from . import colours, levels
 from .kinds import GROUPS, pretty
-from .shown import Shown, human
+from .shown import Shown, changed, human
 
 Kind = Literal["lines", "pair", "profile", "rose", "depth", "fingerprint", "flags", "missing", "diagnostics", "balance"]
 MOST = 12  # series in a panel: more can't be told apart
@@ -132,8 +132,8 @@ def _paces(members: Sequence[Shown]) -> list[tuple[list[Shown], str]]:
     for one in sorted(members, key=lambda one: one.interval or 0):
         every = one.interval or 0
         if found and (every <= 1.01 * found[-1][0] if total else not found[-1][0] or every <= _PACE * found[-1][0]):
-            first = found[-1][0] or every
-            found[-1] = (first, [*found[-1][1], one])
+            found[-1][1].append(one)
+            found[-1] = (found[-1][0] or every, found[-1][1])
         else:
             found.append((every, [one]))
     return [(some, f", {_every(every)}" if number else "") for number, (every, some) in enumerate(found)]
@@ -246,15 +246,15 @@ def _labelled(series: Sequence[Shown]) -> list[Shown]:
     """Series whose labels tell them apart: by level, statistic, quantity, station, table, and at last name."""
     found = list(series)
     if len(found) == 1 and (name := levels.numbered(found[0].at)):
-        return [replace(found[0], label=name)]
+        return [changed(found[0], label=name)]
     if len({one.sort.variable for one in series}) > 1:
-        found = [replace(one, label=_with_core(one)) for one in found]
+        found = [changed(one, label=_with_core(one)) for one in found]
     found = _told(found, lambda one: one.at.word)
     if len({one.label for one in found}) < len(found):
-        found = [replace(one, label=_with_core(one)) for one in found]
+        found = [changed(one, label=_with_core(one)) for one in found]
     apart = _apart(series)
     if len(apart) == len(series) > 1 and len({one.name for one in series}) == 1:
-        found = [replace(one, label=apart[one.table]) for one in found]  # what is measured stands in the title
+        found = [changed(one, label=apart[one.table]) for one in found]  # what is measured stands in the title
     words = (lambda one: apart.get(one.table, _station(one)), lambda one: one.measurement)
     for word in (*words, lambda one: one.name, lambda one: one.bucket):
         found = _told(found, word)
@@ -277,7 +277,7 @@ def _apart(series: Sequence[Shown]) -> dict[tuple[str, str, str], str]:
 def _told(series: Sequence[Shown], word: Callable[[Shown], str]) -> list[Shown]:
     """A word more for those whose labels are equal."""
     counts = Counter(one.label for one in series)
-    return [replace(one, label=_joined(one.label, word(one))) if counts[one.label] > 1 else one for one in series]
+    return [changed(one, label=_joined(one.label, word(one))) if counts[one.label] > 1 else one for one in series]
 
 
 def _station(one: Shown) -> str:
@@ -319,7 +319,7 @@ def _painted(series: Sequence[Shown]) -> list[Shown]:
         while any((other.colour, other.dash) == (shade, dash) for other in found):
             dash += 2
         before.append(one)
-        found.append(replace(one, colour=shade, dash=dash))
+        found.append(changed(one, colour=shade, dash=dash))
     return found
 
 
@@ -397,11 +397,12 @@ def _quickest(pairs: Sequence[tuple[Shown, Shown]]) -> list[tuple[Shown, Shown]]
 
 def _neighbours(members: Sequence[Shown]) -> list[tuple[Shown, Shown]]:
     """The pairs of one table and variable, at most one from each level to itself and one to the next."""
-    steps = [
-        (one, other)
-        for one, other in itertools.combinations(members, 2)
-        if one.at.metres is not None and one.table == other.table and one.sort.variable == other.sort.variable
-    ]
+    alike: dict[object, list[tuple[int, Shown]]] = {}
+    for place, one in enumerate(members):
+        alike.setdefault((one.table, one.sort.variable), []).append((place, one))
+    pairs = [pair for mine in alike.values() for pair in itertools.combinations(mine, 2)]
+    pairs.sort(key=lambda pair: (pair[0][0], pair[1][0]))
+    steps = [(one, other) for (_, one), (_, other) in pairs if one.at.metres is not None]
     below: dict[object, list[tuple[float | None, float | None]]] = {}
     for one, other in steps:
         below.setdefault((one.table, one.sort.variable, _level(one)), []).append(_level(other))
@@ -423,7 +424,7 @@ def _level(one: Shown) -> tuple[float | None, float | None]:
 
 def _sonic(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
     """The sonic's temperature beside the air's at the same height."""
-    means = sorted(_means(fields), key=_order)
+    means = sorted((one for one in _means(fields) if one.sort.variable in ("TA", "T_SONIC")), key=_order)
     air = {(*one.table, one.height, one.unit): one for one in means if one.sort.variable == "TA"}
     sonic = [one for one in means if one.sort.variable == "T_SONIC" and one.height is not None]
     beside = [(one, air.get((*one.table, one.height, one.unit))) for one in sonic]
@@ -446,8 +447,9 @@ def _is_corrected(one: Shown) -> bool:
 
 
 def _profiles(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
+    means = _hourly(fields)
     for variable in _PROFILES:
-        for unit, members in _by_unit(one for one in _hourly(fields) if one.sort.variable == variable):
+        for unit, members in _by_unit(one for one in means if one.sort.variable == variable):
             placed = _one_a_level(one for one in members if one.height is not None)
             if len(placed) >= 3:
                 yield _panel("profile", f"Profile of {_small(placed[0].sort.title)}", unit, placed[:MOST],
@@ -502,8 +504,9 @@ def _depths(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
 
 def _prints(group: str, fields: Sequence[Shown]) -> Iterator[Panel]:
     """Date and time of day, for the uppermost sensor of quantities that have a daily course."""
+    means = _hourly(fields)
     for variable in _DAILY:
-        mine = sorted((one for one in _hourly(fields) if one.sort.variable == variable), key=_order)
+        mine = sorted((one for one in means if one.sort.variable == variable), key=_order)
         if mine:
             top = min((one for one in mine if _level(one) == _level(mine[0])), key=lambda one: one.interval or 0)
             title = human(top.at.core) if top.sort.family in _APART else top.sort.title
@@ -559,7 +562,7 @@ def _even(members: list[Shown]) -> list[tuple[list[Shown], str]]:
 def _missing(fields: Sequence[Shown]) -> Iterator[Panel]:
     """How many of the rows of each day came, for each table."""
     firsts = list({one.table: one for one in reversed(fields)}.values())[::-1]
-    named = [replace(one, label=one.where) for one in firsts]
+    named = [changed(one, label=one.where) for one in firsts]
     for part, words in _even(named):
         unique = _labelled_tables(part)
         yield Panel("", "missing", f"Rows that came{words}", "%", "Share of the rows of each day.", tuple(unique))
@@ -567,4 +570,4 @@ def _missing(fields: Sequence[Shown]) -> Iterator[Panel]:
 
 def _labelled_tables(part: Sequence[Shown]) -> list[Shown]:
     labels = [one.label for one in part]
-    return [replace(one, label=f"{one.bucket} {one.label}") if labels.count(one.label) > 1 else one for one in part]
+    return [changed(one, label=f"{one.bucket} {one.label}") if labels.count(one.label) > 1 else one for one in part]

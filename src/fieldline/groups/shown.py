@@ -111,6 +111,13 @@ class Shown:
         return pretty(self.unit)
 
 
+def changed(one: Shown, **words: object) -> Shown:
+    """As dataclasses.replace, five times as fast: a page may have a hundred thousand series."""
+    found = object.__new__(Shown)
+    vars(found).update(vars(one), **words)
+    return found
+
+
 @dataclass(frozen=True)
 class Declared:
     """What the classes say of one measurement. interval: [s]."""
