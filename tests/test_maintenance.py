@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fieldline import held
 from fieldline.errors import ConfigError
 from fieldline.settings.maintenance import load
 
@@ -18,13 +19,25 @@ umbs,CO2_*;H2O_46m,2026-06-25T10:00,2026-06-25T12:30,fail,,,gas,
 ,Temp_46m,2026-01-01T00:00Z,,,1.02,-0.5,recalibrated,A. P.
 """
 
+SEMICOLONS = """station;fields;from;to;flag;gain;offset;reason;who
+umbs;"CO2_*;H2O_46m";2026-06-25T10:00;2026-06-25T12:30;fail;;;gas;
+;Temp_46m;2026-01-01T00:00Z;;;1,02;-0,5;recalibrated;A. P.
+"""
+
 
 def written(folder, text, name="maintenance.yaml"):
     (folder / name).write_text(text, encoding="utf-8")
     return load(Path(name), folder, "-05:00")
 
 
-@pytest.mark.parametrize(("text", "name"), [(GOOD, "maintenance.yaml"), (CSV, "maintenance.csv")])
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (GOOD, "maintenance.yaml"),
+        (CSV, "maintenance.csv"),
+        (SEMICOLONS, "maintenance.csv"),  # as a spreadsheet in German or French saves it
+    ],
+)
 def test_entries_are_read(tmp_path, text, name):
     first, second = written(tmp_path, text, name).entries
     assert (first.station, first.fields, first.flag) == ("umbs", ("CO2_*", "H2O_46m"), 4)
@@ -55,3 +68,21 @@ def test_a_problem_is_told_with_its_line(tmp_path, entry, words):
         written(tmp_path, f"entries:\n  - {entry}\n")
     assert words in str(error.value)
     assert "maintenance.yaml:2" in str(error.value)
+
+
+def test_a_log_of_maintenance_that_a_spreadsheet_holds_is_told(tmp_path, monkeypatch):
+    (tmp_path / "maintenance.csv").write_text(CSV, encoding="utf-8")
+    monkeypatch.setattr(held, "PAUSES", (0,))
+    left, real = [1], Path.read_bytes
+
+    def refuse(self):
+        if left[0]:
+            left[0] -= 1
+            raise PermissionError(13, "Permission denied")
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert len(load(Path("maintenance.csv"), tmp_path, "-05:00").entries) == 2
+    left[0] = 100
+    with pytest.raises(ConfigError, match="Permission denied; is it open in another program"):
+        load(Path("maintenance.csv"), tmp_path, "-05:00")

@@ -21,11 +21,14 @@ from packaging.utils import canonicalize_name
 from fieldline.cli import _is_closed_pipe
 from fieldline.cli.logs import open_log
 from fieldline.cli.show import coloured
+from fieldline.cli.status import _is_gone
 from fieldline.clock import at
 from fieldline.errors import UsageError
 from fieldline.serve.run import listen
 from fieldline.settings import Log
 from fieldline.sinks._faults import holder, is_busy
+from fieldline.sources.files import LoggerFile
+from fieldline.sources.pieces import NotNow
 
 PROJECT = Path(__file__).parents[1]
 
@@ -358,3 +361,26 @@ def test_quickstart_can_name_its_folder_in_every_code_page():
         [sys.executable, "-c", words], capture_output=True, cwd=PROJECT, env={**os.environ, "PYTHONIOENCODING": "ascii"}
     )
     assert (done.returncode, done.stdout.strip()) == (0, rb"gr\xf6\xdfe \u6771")
+
+
+def test_a_file_on_a_share_that_is_away_is_not_called_gone(tmp_path, monkeypatch):
+    path = tmp_path / "tower.dat"
+    assert _is_gone(str(path))
+
+    def refuse(self, **_):
+        raise OSError(22, "The user name or password is incorrect")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert not _is_gone(str(path))
+
+
+def test_a_folder_that_is_away_is_waited_for_before_a_file_that_was_replaced_is_read(tmp_path, monkeypatch):
+    """The rows of its backup come first, or they would be forgotten."""
+    source = LoggerFile(tmp_path / "tower.dat", None, None, None, None)
+
+    def refuse(self):
+        raise OSError(22, "An unexpected network error occurred")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(NotNow, match="Is a network drive away"):
+        source._siblings()

@@ -117,7 +117,7 @@ def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: d
         job,
         path,
         name,
-        "gone" if not Path(path).exists() else _state(seen, age, interval),
+        "gone" if _is_gone(path) else _state(seen, age, interval),
         one.read,
         one.quarantined,
         one.duplicates,
@@ -130,6 +130,17 @@ def _line(job: str, path: str, name: str, seen: FileSeen, one: TableSeen, now: d
         datetime.fromtimestamp(seen.changed, UTC).isoformat(timespec="seconds") if seen.changed else None,
         seen.trouble,
     )
+
+
+def _is_gone(path: str) -> bool:
+    """Whether there is no such file; one that can't be looked at (a share without a login) is not gone."""
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _state(seen: FileSeen, age: float | None, interval: float | None) -> str:

@@ -23,6 +23,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..clock import fixed_offset
 from ..errors import ConfigError
+from ..held import patiently
 from ..quality.maintenance import Entry, Log
 from ..readers.header import decode
 from .document import Document, Place
@@ -104,8 +105,19 @@ def load(path: Path, project: Path, zone: str) -> Log:
 def _csv(path: Path, project: Path) -> Document:
     """A CSV file as the document that the same entries in YAML would be."""
     name = path.relative_to(project).as_posix() if path.is_relative_to(project) else str(path)
-    rows = csv.DictReader(decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf")).splitlines())
+    try:
+        content = patiently(path.read_bytes).removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise ConfigError([f"{name}: cannot be read: {error.strerror}; is it open in another program?"]) from None
+    text = decode(content).splitlines()
+    heads = text[0] if text else ""
+    comma = heads.count(";") > heads.count(
+        ","
+    )  # where a comma stands in numbers, spreadsheets part cells by semicolons
+    rows = csv.DictReader(text, delimiter=";" if comma else ",")
     entries: list[Any] = [{str(key): value for key, value in row.items() if value} for row in rows]
+    for entry in entries if comma else ():
+        entry |= {key: entry[key].replace(",", ".") for key in ("gain", "offset") if isinstance(entry.get(key), str)}
     lines: dict[Place, int] = {("entries", number): number + 2 for number in range(len(entries))}
     return Document(name, {"entries": entries}, lines)
 

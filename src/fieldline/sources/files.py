@@ -19,7 +19,7 @@ from ..tables import DataTable, Layout, Planner, build
 from . import columns
 from .archive import Archive
 from .memory import FileSeen, Memory, TableSeen, digest
-from .pieces import NotNow, Piece, Place, advance, changed, continues, read_piece
+from .pieces import NotNow, Piece, Place, advance, changed, continues, explained, read_piece
 from .quarantine import Quarantine
 
 if TYPE_CHECKING:
@@ -158,13 +158,18 @@ class LoggerFile:
                 yield path, Place()
 
     def _siblings(self) -> list[tuple[int, Path]]:
-        """Files called like a backup of this one, with the time of their last change, oldest first."""
+        """Files called like a backup of this one, with the time of their last change, oldest first.
+
+        Raises: NotNow, when the folder is away: rows of a backup must come before those of the file.
+        """
         try:
             names = [path for path in self.path.parent.iterdir() if self._like_backup(path.name)]
+            return sorted((changed(path), path) for path in names if path.is_file())
         except PermissionError:
             self.notes.append(f"{self.path.parent} may not be listed: {self.path.name}.backup was not looked for")
             return []
-        return sorted((changed(path), path) for path in names if path.is_file())
+        except OSError as error:
+            raise explained(self.path, error) from error
 
     def _like_backup(self, name: str) -> bool:
         name = name.lower()

@@ -126,7 +126,7 @@ def _patiently(path: Path, act: Callable[[], T]) -> T:
             return act()
         except OSError as error:
             if not remaining or not isinstance(error, PermissionError) or path.is_dir():
-                raise _explained(path, error) from error
+                raise explained(path, error) from error
             time.sleep(_PAUSE)
     raise AssertionError("unreachable: the loop returns or raises")
 
@@ -210,7 +210,7 @@ def advance(place: Place, data: bytes, header: Header, lines: bytes) -> Place:
     )
 
 
-def _explained(path: Path, error: OSError) -> NotNow:
+def explained(path: Path, error: OSError) -> NotNow:
     """The error of the operating system in words that help."""
     where, expected = str(path), "a file that can be read"
     if isinstance(error, FileNotFoundError):
