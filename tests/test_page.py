@@ -681,6 +681,9 @@ def test_series_of_telegraf_are_lines_with_a_name_each(look, tmp_path):
         assert picture.locator(".legend .label").all_inner_texts() == ["cpu0", "cpu1"]
         names = page.locator(".card[data-table] .name").all_inner_texts()
         assert [" ".join(one.split()) for one in names] == ["cpu cpu0", "cpu cpu1"]
+        picture.locator(".menu summary").click()
+        assert picture.locator(".menu a[download]").all_inner_texts() == ["Download as CSV", "Download as Parquet"]
+        picture.locator(".menu summary").click()
         picture.locator(".legend button", has_text="cpu1").click()
         until(page, "new URLSearchParams(location.hash.slice(1)).get('off') === 'b/cpu/cpu=cpu1,host=atlas/usage_user'")
         page.locator(".card[data-table] button").first.click()  # one series alone

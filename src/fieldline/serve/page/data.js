@@ -84,10 +84,15 @@ export function rangeOf(series, range) {
 export const onlyGood = () => (state.flags === "hide" ? 1 : null);
 
 /** Series by the table they come from: each table is asked once. */
-export function byTable(series) {
+export const byTable = (series) => grouped(series, tableOf);
+
+/** Series by their measurement, which may have many stations. */
+export const byMeasurement = (series) => grouped(series, ({ bucket, measurement }) => `${bucket}/${measurement}`);
+
+function grouped(series, nameOf) {
   const tables = new Map();
   for (const one of series) {
-    const name = tableOf(one);
+    const name = nameOf(one);
     if (!tables.has(name)) tables.set(name, []);
     tables.get(name).push(one);
   }

@@ -1,7 +1,7 @@
 /** The frame of one picture: its title, what can be done with it, and words when there is nothing to see. */
 
 import { addressOf } from "./api.js";
-import { byTable, fieldOf, intervalOf, keyOf, pairOf, rangeOf, upTo } from "./data.js";
+import { byMeasurement, fieldOf, intervalOf, keyOf, pairOf, rangeOf, upTo } from "./data.js";
 import { el, put } from "./dom.js";
 import { look, state, toggle, view } from "./state.js";
 import { momentOf, span } from "./clock.js";
@@ -74,9 +74,9 @@ export class Panel {
   /** What is shown: the range of the page, or one of its own. */
   range() { return this.root.hasAttribute("data-own") ? rangeOf(this.panel.series, view) : view; }
 
-  /** Links to what is shown, one for each table that it comes from: every row, bad ones too, with what the checks said of it. */
+  /** Links to what is shown, one for each measurement that it comes from: every row, bad ones too, with what the checks said of it. */
   downloads() {
-    const tables = byTable(this.panel.series), links = [];
+    const tables = byMeasurement(this.panel.series), links = [];
     for (const series of tables) {
       const { bucket, measurement } = series[0];
       const words = {
