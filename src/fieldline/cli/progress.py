@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -49,6 +50,8 @@ class Progress:
             self._show("")
 
     def _show(self, text: str) -> None:
+        room = shutil.get_terminal_size().columns - 1
+        text = text if len(text) <= room else f"...{text[3 - room :]}"  # else each line would become two
         sys.stderr.write("\r" + text.ljust(self._width) + ("" if text else "\r"))
         sys.stderr.flush()
         self._width = len(text)
