@@ -2,14 +2,18 @@
 
 import contextlib
 import json
+import os
 import random
 import socket
 import urllib.error
 import urllib.request
 
-PORTS = range(20000, 32000)  # below those that clients get, so that a stopped server finds its own free
+# below those that clients get, so that a stopped server finds its own free; a worker of pytest-xdist has its own part
+PORTS = range(20000, 32000)[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8 :: 8]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of this machine is none of our business
-_dice = random.Random()  # not the global one: a test that seeds it would hand two workers the same ports
+_dice = random.Random()  # not the global one: a test that seeds it would get the same ports as another one
+_given = set()  # a server that is stopped now may want its port again
+_dead = []
 
 
 class ServerError(Exception):
@@ -29,9 +33,17 @@ def free_port():
     for _ in range(1000):
         port = _dice.choice(PORTS)
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
+            if port not in _given and probe.connect_ex(("127.0.0.1", port)):
+                _given.add(port)
                 return port
     raise OSError(f"no free port from {PORTS.start} to {PORTS.stop}")
+
+
+def dead_port():
+    """A port of 127.0.0.1 on which nothing answers, and that nobody else gets as long as this process lives."""
+    _dead.append(socket.socket())  # bound, but it does not listen
+    _dead[-1].bind(("127.0.0.1", 0))
+    return _dead[-1].getsockname()[1]
 
 
 def fetch(url, data=None, headers=None, method=None):

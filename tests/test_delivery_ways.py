@@ -9,7 +9,7 @@ from delivering import Mast, header, rows, stored, wanted
 from fieldline.errors import ConfigError, Denied, Unreachable
 from fieldline.settings import from_project
 from fieldline.sinks.influx import Influx
-from loopback import free_port
+from loopback import dead_port
 from ways import Proxy, Tls, certificates
 
 LOGIN = "tower:over-the-hills-4711"
@@ -176,7 +176,7 @@ def test_names_are_found_by_the_proxy_alone():
 
 def test_a_proxy_of_the_environment_is_not_ours(facade, monkeypatch):
     """Only what is set is used: the server may be on this machine."""
-    nobody = f"http://127.0.0.1:{free_port()}"
+    nobody = f"http://127.0.0.1:{dead_port()}"
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, nobody)
         monkeypatch.setenv(name.lower(), nobody)

@@ -16,7 +16,7 @@ from facade.server import Handler
 from fieldline.cli import main
 from fieldline.cli.examine import Finding, bounded, place, program, store
 from fieldline.settings import Settings
-from loopback import free_port
+from loopback import dead_port
 
 HEAD = """"TOA5","{station}","CR6","8321","CR6.Std.12","CPU:tower.CR6","31415","{table}"
 "TIMESTAMP","RECORD","Temp","RH"
@@ -611,7 +611,7 @@ def test_more_columns_than_the_server_takes_are_told(site, capsys, flags, state)
     lines += [['"TS"', '"RN"', *('"degC"' for _ in names)], ['""', '""', *('"Avg"' for _ in names)]]
     text = "".join(",".join(line) + "\n" for line in lines)
     (site / "files" / "wide.dat").write_text(text, encoding="utf-8")
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{dead_port()}"
     configure(site, f"store: influxdb\ninfluxdb: {{url: '{url}', columns: 18, flags: {flags}}}\n")
     _, found = doctor(capsys, site)
     (columns,) = found["columns"]

@@ -28,7 +28,7 @@ from fieldline.ports import Field
 from fieldline.settings.model import Alerts
 from fieldline.settings.model import Grafana as Wanted
 from grafana import RIGHTS, TOKEN, Grafana
-from loopback import free_port
+from loopback import dead_port
 
 PROJECT = Path(__file__).parents[1]
 KEY = "fl_0123abcd_what_the_data_source_shows"
@@ -640,7 +640,7 @@ def test_a_grafana_that_is_new_enough_is_taken(version):
 
 def test_a_grafana_that_is_not_there_is_said():
     with pytest.raises(Away, match="can't be reached"):
-        Client(f"http://127.0.0.1:{free_port()}", TOKEN)
+        Client(f"http://127.0.0.1:{dead_port()}", TOKEN)
     with pytest.raises(Away, match="can't be reached"):
         Client("http://no-such-machine.invalid", TOKEN)
 

@@ -20,7 +20,7 @@ from fieldline.sinks import _influx_answers as answers
 from fieldline.sinks import _influx_faults as refusals
 from fieldline.sinks import _influxql as ql
 from fieldline.sinks.influx import Influx, product_of
-from loopback import free_port
+from loopback import dead_port
 from servers import Influxd, VictoriaMetrics
 
 PRODUCTS = ("oss2", "cloud", "serverless", "dedicated", "v3", "v1")
@@ -184,7 +184,7 @@ def test_a_server_that_is_away_comes_back(oss2, connect):
 
 
 def test_nobody_at_the_address():
-    influx = Influx(f"http://127.0.0.1:{free_port()}", "a-token-that-nobody-may-see")
+    influx = Influx(f"http://127.0.0.1:{dead_port()}", "a-token-that-nobody-may-see")
     assert type(refused(influx)) is Unreachable
     for wrong in ("localhost:8086", "ftp://127.0.0.1", "", "http://", "http://["):
         assert "https://host:8086" in str(refused(Influx(wrong, None)))
