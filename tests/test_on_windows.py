@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from fieldline.cli import _is_closed_pipe
 from fieldline.cli.logs import open_log
-from fieldline.cli.progress import Progress
+from fieldline.cli.progress import Line
 from fieldline.cli.show import coloured
 from fieldline.cli.status import _is_gone
 from fieldline.clock import at
@@ -389,13 +389,13 @@ def test_a_folder_that_is_away_is_waited_for_before_a_file_that_was_replaced_is_
 
 def test_a_line_of_progress_is_one_line_in_a_narrow_console(monkeypatch):
     """A line that is longer than the console goes on in the next, and nothing would wipe it."""
-    out = io.StringIO()
+    out = Terminal()
     monkeypatch.setattr(sys, "stderr", out)
     monkeypatch.setenv("COLUMNS", "40")
-    progress = Progress(None, str)
-    progress._show("x" * 100 + ".dat: 1,234 rows")
-    progress._show("y.dat: 1 row")
-    progress.close()
+    line = Line()
+    line.show("x" * 100 + ".dat: 1,234 rows")
+    line.show("y.dat: 1 row")
+    line.close()
     first, second, *wiped = out.getvalue().removeprefix("\r").split("\r")
     assert len(first) == len(second) == 39
     assert first.startswith("...xxx") and first.endswith("x.dat: 1,234 rows")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ..ports import OWN_ENDS, Store
 from ..quality.check import Check
 from ..tables import DataTable
 from . import drivers
+from .progress import Line
 
 _DAY = pd.Timedelta(days=1)
 
@@ -50,25 +52,25 @@ def judge_measurement(
     newest = store.latest(bucket, measurement).index.max()
     last = min(end or newest + _DAY, newest + pd.Timedelta(1, "ns"))
     rows = days = changed = 0
-    while names and first is not None and first < last:
-        until = min(first.floor("D") + _DAY, last)
-        frame = store.read(bucket, measurement, fields=[*names, *flags], start=first, end=until)
-        for declared, part in _by_class(frame, classes):
-            flagged = judge.add(
-                part[[*tags, *names]],
-                bucket,
-                measurement,
-                tags,
-                {name: field.unit for name, field in known.items()},
-                {**unchecked, **_checks(declared)},
-                declared.interval if declared else None,
-            )
-            changed += _changed(part, flagged, names)
-            store.write(bucket, measurement, flagged[[name for name in flagged if name not in names]], tags)
-        rows, days = rows + len(frame), days + (len(frame) > 0)
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{bucket}.{measurement}: {until:%Y-%m-%d}  ")
-        first = until
+    with closing(Line()) as line:
+        while names and first is not None and first < last:
+            until = min(first.floor("D") + _DAY, last)
+            frame = store.read(bucket, measurement, fields=[*names, *flags], start=first, end=until)
+            for declared, part in _by_class(frame, classes):
+                flagged = judge.add(
+                    part[[*tags, *names]],
+                    bucket,
+                    measurement,
+                    tags,
+                    {name: field.unit for name, field in known.items()},
+                    {**unchecked, **_checks(declared)},
+                    declared.interval if declared else None,
+                )
+                changed += _changed(part, flagged, names)
+                store.write(bucket, measurement, flagged[[name for name in flagged if name not in names]], tags)
+            rows, days = rows + len(frame), days + (len(frame) > 0)
+            line.show(f"{bucket}.{measurement}: {until:%Y-%m-%d}")
+            first = until
     return rows, days, changed
 
 

@@ -16,13 +16,35 @@ if TYPE_CHECKING:
 _PAUSE = 0.5  # [s] between two lines, and before the first: what is done sooner needs none
 
 
+class Line:
+    """One line on standard error that is written over itself, if a person watches; and is gone at the end."""
+
+    def __init__(self) -> None:
+        self._width, self._watched = 0, sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Say this, in place of what was said before."""
+        if not self._watched:
+            return
+        room = shutil.get_terminal_size().columns - 1
+        text = text if len(text) <= room else f"...{text[3 - room :]}"  # else each line would become two
+        sys.stderr.write("\r" + text.ljust(self._width) + ("" if text else "\r"))
+        sys.stderr.flush()
+        self._width = len(text)
+
+    def close(self) -> None:
+        """Wipe it."""
+        if self._width:
+            self.show("")
+
+
 class Progress:
     """A sink around a sink that writes one line of progress to a terminal, over itself."""
 
     def __init__(self, inner: Sink, words: Callable[[int], str]) -> None:
         """words: what the line says after so many rows."""
         self._inner, self._words = inner, words
-        self._rows, self._next, self._width = 0, time.monotonic() + _PAUSE, 0
+        self._rows, self._next, self._line = 0, time.monotonic() + _PAUSE, Line()
 
     def create(self, bucket: str, keep_days: int | None) -> None:
         """See ports.Sink."""
@@ -41,17 +63,9 @@ class Progress:
         self._rows += len(frame)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PAUSE
-            self._show(self._words(self._rows))
+            self._line.show(self._words(self._rows))
         return rows
 
     def close(self) -> None:
         """Wipe the line; the sink around which this is stays open."""
-        if self._width:
-            self._show("")
-
-    def _show(self, text: str) -> None:
-        room = shutil.get_terminal_size().columns - 1
-        text = text if len(text) <= room else f"...{text[3 - room :]}"  # else each line would become two
-        sys.stderr.write("\r" + text.ljust(self._width) + ("" if text else "\r"))
-        sys.stderr.flush()
-        self._width = len(text)
+        self._line.close()
