@@ -851,6 +851,16 @@ def test_numbers_units_and_times_are_written_as_people_write_them(look):
     for given, wanted in (((-0.04, 1), "0.0"), ((-5.25, 2), "−5.25"), ((3e9, 1), "3.00×10⁹"), ((1e-9, 2), "1.00×10⁻⁹")):
         assert module(page, "words.js", f"m.number({given[0]}, {given[1]})") == wanted
     assert module(page, "words.js", "[1, 0.5, 0.25, 20, 0.001].map(m.decimalsOf)") == [0, 1, 2, 0, 3]
+    for given, wanted in (
+        ("[0, 2e8, 4e8], 2e8", ["0", "200 M", "400 M"]),
+        ("[-5e12, 0, 5e12], 5e12", ["−5 T", "0", "5 T"]),
+        ("[1e7, 1.05e7], 5e5", ["10.0 M", "10.5 M"]),
+        ("[9e6, 9.5e6], 5e5", ["9000000", "9500000"]),
+        ("[0, 0.25], 0.25", ["0.00", "0.25"]),
+        ("[1e20, 2e20], 1e20", ["1.00×10²⁰", "2.00×10²⁰"]),
+        ("[], 1", []),
+    ):
+        assert module(page, "words.js", f"m.axisWords({given})") == wanted
     x, y = np.arange(50.0), 2.5 * np.arange(50.0) + np.sin(np.arange(50.0))
     made = module(page, "pictures/pair.js", f"m.fitted({{x: {x.tolist()}, y: {y.tolist()}, n: 50}})")
     slope, offset = np.polyfit(x, y, 1)
