@@ -18,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from fieldline.cli import _is_closed_pipe
+from fieldline.cli import _is_closed_pipe, main
 from fieldline.cli.logs import open_log
 from fieldline.cli.progress import Line
 from fieldline.cli.show import coloured
@@ -27,6 +27,7 @@ from fieldline.clock import at
 from fieldline.errors import UsageError
 from fieldline.serve.run import listen
 from fieldline.settings import Log
+from fieldline.settings.model import _refuse_drive_alone
 from fieldline.sinks._faults import holder, is_busy
 from fieldline.sources.files import LoggerFile
 from fieldline.sources.pieces import NotNow
@@ -400,3 +401,32 @@ def test_a_line_of_progress_is_one_line_in_a_narrow_console(monkeypatch):
     assert len(first) == len(second) == 39
     assert first.startswith("...xxx") and first.endswith("x.dat: 1,234 rows")
     assert not "".join(wiped).strip()
+
+
+def test_a_pattern_that_the_shell_hands_on_is_read_as_one(tmp_path, monkeypatch, capsys):
+    """cmd and PowerShell do so; another shell does where it stands in quotes."""
+    for name in ("a.dat", "b.dat", "c[1].dat"):
+        (tmp_path / name).write_text(MET, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    command = ["--home", str(tmp_path / "home"), "--dry-run"]
+    status = main("update-db", [*command, str(tmp_path / "*.dat")], project=tmp_path_with_site(tmp_path))
+    said = capsys.readouterr().out
+    assert (status, said.count("a.dat  "), said.count("b.dat  "), said.count("c[1].dat  ")) == (3, 1, 1, 1)
+    assert main("update-db", [*command, "?.dat"], project=tmp_path) == 3
+    assert main("update-db", [*command, "*.csv"], project=tmp_path) == 2
+    assert "no file of this name" in capsys.readouterr().err
+
+
+def tmp_path_with_site(folder):
+    (folder / "config").mkdir()
+    (folder / "config" / "site.yaml").write_text("defaults: {bucket: yard}\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("home", "drive"), [("D:data", "D:"), ("d:", "d:")])
+def test_a_home_needs_a_slash_behind_its_drive(monkeypatch, home, drive):
+    with pytest.raises(ValueError, match=f"must have a slash after {drive}"):
+        _refuse_drive_alone(home)
+    _refuse_drive_alone("D:/data")
+    _refuse_drive_alone("D:\\data")
+    _refuse_drive_alone("data")

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from .. import settings as configuration
-from ..errors import ConfigError, InputError, StoreError
+from ..errors import ConfigError, InputError, StoreError, UsageError
 from ..ledger import Damaged, Full, set_aside
 from ..manager import FileManager, Outcome, Step, run
 from ..outbox import RESERVE, SCHEMA, Outbox
+from ..patterns import expand
 from ..ports import Sink, Store
 from ..settings import Defaults, Settings
 from ..sinks.lazy import Lazy
@@ -207,7 +208,7 @@ class Work:
                 str(path),
                 [functools.partial(self._file, path, every, self.settings.defaults, self.settings.unknown, act)],
             )
-            for path in self.options.files
+            for path in _spelled_out(self.options.files)
         ]
 
     def _watch(self, path: Path, read: Callable[[], object]) -> None:
@@ -374,6 +375,24 @@ class Work:
         self.memory.drop_runs(waiting[-1][0])
         if gone := self.store.expire(pd.Timestamp(now)):
             log.info("deleted %s rows that are past their bucket's retention", f"{gone:,}")
+
+
+def _spelled_out(files: Sequence[Path]) -> list[Path]:
+    """The files that were named; cmd and PowerShell hand on `*.dat` as it stands, where other shells put names for it.
+
+    Raises: UsageError, when a pattern fits no file.
+    """
+    found = list[Path]()
+    for path in files:
+        paths = [path]
+        if set("*?") & set(str(path)) and not path.exists():
+            paths = expand(str(path), Path.cwd())
+        if not paths:
+            raise UsageError(
+                str(path), "no file of this name", "at least one", "Correct it; `dir` lists what there is."
+            )
+        found += paths
+    return list(dict.fromkeys(found))
 
 
 def _exit_status(outcomes: Sequence[Outcome]) -> int:

@@ -78,17 +78,24 @@ def _driver(text: str) -> str:
 def _folder(value: object) -> object:
     if value == "":
         raise ValueError("must not be empty")
-    if isinstance(value, str) and DRIVE.match(value) and os.name != "nt":
-        raise ValueError("must be a folder of this machine, and only Windows has drive letters")
+    if isinstance(value, str) and DRIVE.match(value):
+        if os.name != "nt":
+            raise ValueError("must be a folder of this machine, and only Windows has drive letters")
+        _refuse_drive_alone(value)
     return value
 
 
-def _pattern(text: str) -> str:
+def _refuse_drive_alone(text: str) -> None:
+    """D:data is a folder below the one that some program last worked in on D:, so another one for every account."""
     path = PureWindowsPath(text)
-    if not text.strip():
-        raise ValueError("must not be empty")
     if DRIVE.match(text) and not path.root:
         raise ValueError(f"must have a slash after {path.drive}")
+
+
+def _pattern(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    _refuse_drive_alone(text)
     return text
 
 
