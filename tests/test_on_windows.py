@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from fieldline.cli import _is_closed_pipe, main
+from fieldline.cli.examine.place import on_a_share
 from fieldline.cli.logs import open_log
 from fieldline.cli.progress import Line
 from fieldline.cli.show import coloured
@@ -430,3 +431,23 @@ def test_a_home_needs_a_slash_behind_its_drive(monkeypatch, home, drive):
     _refuse_drive_alone("D:/data")
     _refuse_drive_alone("D:\\data")
     _refuse_drive_alone("data")
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "share"),
+    [("\\\\server\\share\\data", 3, True), ("Z:\\data", 4, True), ("C:\\fieldline\\data", 3, False)],
+)
+def test_a_home_on_another_computer_is_known(monkeypatch, folder, kind, share):
+    asked = []
+
+    def kind_of(drive):
+        asked.append(drive)
+        return kind
+
+    assert not on_a_share(folder)
+    monkeypatch.setattr(
+        ctypes, "windll", SimpleNamespace(kernel32=SimpleNamespace(GetDriveTypeW=kind_of)), raising=False
+    )
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert on_a_share(folder) is share
+    assert asked in ([], [f"{folder[:2]}\\"])

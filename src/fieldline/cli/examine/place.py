@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +18,7 @@ from ..show import span
 from . import Finding, Visit, fail, ok, warn
 
 LEAST, LITTLE = 100_000_000, 1_000_000_000  # [bytes] free on the disk
+_REMOTE = 4  # DRIVE_REMOTE of GetDriveTypeW
 FIRST_YEAR = 2024  # a clock before it has lost its battery
 _ROOM = "Free some disk space, or give `home` in the configuration a larger disk."
 
@@ -39,7 +41,23 @@ def home(visit: Visit) -> Iterator[Finding]:
         )
     else:
         yield ok("home", f"{folder} can be written" if there == folder else f"{folder} will be made by the first run")
+    if on_a_share(str(there)):
+        yield warn(
+            "home",
+            f"{there} is on another computer, where the memory of the runs (state.db) does not work reliably",
+            "Choose a `home` on a disk of this computer; the logger's files may lie anywhere.",
+        )
     yield disk(shutil.disk_usage(there).free, growth(visit.settings), there)
+
+
+def on_a_share(folder: str) -> bool:
+    """Whether Windows has a folder from another computer, by its name or behind a drive letter."""
+    if sys.platform != "win32":
+        return False
+    import ctypes
+
+    drive = PureWindowsPath(folder).drive
+    return drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(f"{drive}\\") == _REMOTE
 
 
 def nearest(folder: Path) -> Path:
