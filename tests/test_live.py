@@ -3,6 +3,7 @@
 import http.client
 import json
 import queue
+import socket
 import threading
 import time
 import urllib.parse
@@ -13,6 +14,7 @@ import pytest
 import socketio
 
 from fieldline.serve import live
+from fieldline.serve.limits import Limits
 from loopback import DIRECT, ServerError, fetch
 from serving import serving
 
@@ -117,6 +119,19 @@ def test_all_newest_rows_come_at_once_and_then_what_changed(server, transport):
         then = next_rows(listener)
         assert then["changed"] == [{"bucket": "field", "measurement": "tower"}]
         assert [one["fields"] for one in then["rows"]] == [{"a": 3.0}]
+
+
+def test_a_listener_is_not_ended_for_having_nothing_to_say(tmp_path):
+    """A connection whose headers do not come is; a WebSocket has none any more."""
+    with serving(tmp_path, tables=[], limits=Limits(header_seconds=2.0)) as server:
+        put(server, "tower", 1)
+        with Events(server) as events, Client(server, transports=["websocket"]) as client:
+            assert events.next()["rows"] and client.next()["rows"]
+            with socket.create_connection(("127.0.0.1", urllib.parse.urlsplit(server.url).port)) as silent:
+                assert silent.recv(1) == b""
+            put(server, "tower", 2, NOW + pd.Timedelta(seconds=1))
+            assert [one["fields"] for one in next_rows(events)["rows"]] == [{"a": 2.0}]
+            assert [one["fields"] for one in next_rows(client)["rows"]] == [{"a": 2.0}]
 
 
 def test_what_a_listener_may_not_see_is_no_news_to_it(server):

@@ -116,15 +116,18 @@ class _Hasty(H11Protocol):
 
     def _watch(self) -> None:
         """Let the clock run while headers are awaited, from the first moment on."""
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if busy and self.late is not None:
+        if self.late is not None and not self._waits():
             self.late.cancel()
             self.late = None
-        elif not busy and self.late is None:
+        elif self.late is None and self._waits():
             self.late = self.loop.call_later(self.seconds, self._end)
+
+    def _waits(self) -> bool:
+        """Whether headers are awaited: no request is being answered, and the connection is no WebSocket by now."""
+        busy = self.cycle is not None and not self.cycle.response_complete
+        return not busy and self.transport.get_protocol() is self
 
     def _end(self) -> None:
         self.late = None
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if not busy and not self.transport.is_closing():
+        if self._waits() and not self.transport.is_closing():
             self.transport.close()
