@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fieldline.cli import main
 from fieldline.groups import MOST, Known, apart, arrange
+from fieldline.groups.apart import MOST_SERIES
 from fieldline.ports import Field
-from fieldline.serve.panels import MOST_SERIES
 from fieldline.sinks.looking import name_of, tags_of
 from grafana_queries import left, questions
 from serving import PROJECT, serving
@@ -325,6 +325,32 @@ def test_only_pictures_of_any_number_of_series_are_made_of_several(grafana):
     assert not kinds & {"xychart", "heatmap", "barchart"}
     titles = {panel["title"] for dashboard in made for panel in dashboard["panels"]}
     assert not any("2 m and 4 m" in title for title in titles)
+
+
+def test_very_many_series_are_drawn_together(tmp_path):
+    now = int(time.time())
+    with serving(tmp_path / "home", tables=[]) as server:
+        lines = [f"m,topic=t{number} Temp_2m={number},Temp_4m=1 {now}" for number in range(2 * MOST_SERIES)]
+        server.write("\n".join(lines), precision="s")
+        (tmp_path / "site.yaml").write_text(f"home: {tmp_path / 'home'}\n", encoding="utf-8")
+        assert (
+            main(
+                None, ["dashboards", "export", str(tmp_path / "out"), "--config", str(tmp_path / "site.yaml")], PROJECT
+            )
+            == 0
+        )
+        made = [json.loads(one.read_text(encoding="utf-8")) for one in (tmp_path / "out" / "dashboards").glob("*.json")]
+        panels = [
+            panel
+            for one in made
+            for panel in one["panels"]
+            if panel["type"] == "timeseries" and "runs" not in one["uid"]
+        ]
+        assert panels and all("topic" not in target["query"] for panel in panels for target in panel["targets"])
+        assert all("200 series together" in panel["description"] for panel in panels)
+        for dashboard in made:
+            for _, _, _, query in questions(dashboard, (now + 1) * 1000, 3_600_000):
+                assert len(server.query(query)[0].get("series", [])) <= 1, query
 
 
 def test_tags_with_other_letters_are_written_as_grafana_reads_them():

@@ -119,18 +119,19 @@ def _known(store: Store) -> Iterator[Known]:
                 continue
             fields = store.fields(bucket, measurement)
             for station in _stations(store, bucket, measurement, fields):
-                by = () if station else _telling(store, bucket, measurement, fields)
-                yield Known(bucket, measurement, station, fields, by=by)
+                by, count = ((), 1) if station else _telling(store, bucket, measurement, fields)
+                yield Known(bucket, measurement, station, fields, by=by, series=count)
 
 
-def _telling(store: Store, bucket: str, measurement: str, fields: Mapping[str, Field]) -> tuple[str, ...]:
-    """The tags that tell the series of a table without stations apart."""
+def _telling(store: Store, bucket: str, measurement: str, fields: Mapping[str, Field]) -> tuple[tuple[str, ...], int]:
+    """The tags that tell the series of a table without stations apart, none where they are too many; their number."""
     tags = [name for name, one in fields.items() if one.tag]
     newest = store.latest(bucket, measurement) if tags else None
-    if newest is None:
-        return ()
+    if newest is None or len(newest) > apart.MOST_SERIES:
+        return (), 1 if newest is None else len(newest)
     values = {tag: newest[tag].fillna("").astype(str).tolist() for tag in tags if tag in newest}
-    return apart.telling([dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)])
+    series = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return apart.telling(series), len(series)
 
 
 def _stations(store: Store, bucket: str, measurement: str, fields: Mapping[str, Field]) -> list[str]:

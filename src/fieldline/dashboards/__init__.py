@@ -91,7 +91,7 @@ def _tiles(group: Group, look: Look) -> list[Tile]:
     """The panels of a group under their headings, what people look at first above."""
     tiles: list[Tile] = []
     for panel in group.panels:
-        if panel.kind not in _BY_SERIES and any(look.site.telling(one.table) for one in panel.series):
+        if panel.kind not in _BY_SERIES and any(look.site.several(one.table) for one in panel.series):
             continue  # it would mix the series of a table
         make, section = _MAKERS[panel.kind]
         tiles += make(panel, look, section or group.title)
@@ -111,7 +111,7 @@ def _public(site: Site, station: str, layout: Layout) -> Json:
         tiles += [
             tile
             for one in group.panels
-            if one.kind == "depth" and not any(look.site.telling(each.table) for each in one.series)
+            if one.kind == "depth" and not any(look.site.several(each.table) for each in one.series)
             for tile in pictures.depth(one, look, group.title)
         ][:1]
     name = site.called(station)

@@ -153,7 +153,8 @@ def described(shown: Panel, look: Look, words: str = "", how: str | None = None)
         window = _how(look, one) if how is None else how
         by = f" ({one.instrument})" if one.instrument else ""
         tags = look.site.telling(one.table)
-        each = f", one for each {', '.join(tags)}" if tags else ""
+        crowd = look.site.crowd(one.table)
+        each = f", {crowd:,} series together" if crowd else f", one for each {', '.join(tags)}" if tags else ""
         said = f"{where}{each}{window and '; each window: ' + window}"
         parts.append(f"- {one.label}: `{one.name}`{by} of {said}{_judged(one)}")
     if shown.thresholds and how is None:

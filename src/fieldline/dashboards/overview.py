@@ -142,7 +142,7 @@ def _rows(layout: Layout, look: Look) -> Iterator[Tile]:
     """Which share of the newest rows of each table came."""
     for row in tables(layout):
         expected = window(look, row)
-        if expected is None or look.site.telling(row):  # of several series nobody knows how many there should be
+        if expected is None or look.site.several(row):  # of several series nobody knows how many there should be
             continue
         span, count = expected
         item = f"count({name(look.site.counter(row))}) * 100.0 / {count:g}"

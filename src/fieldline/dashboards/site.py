@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..groups import Known, Layout, arrange
+from ..groups.apart import MOST_SERIES
 from ..groups.shown import Shown, declared
 from ..ports import FLAG_ENDS, Field
 from ..rules import Rules
@@ -111,12 +112,25 @@ class Site:
         return next((one.fields for one in self.known if (one.bucket, one.measurement, one.station) == row), {})
 
     def tags(self, row: Row) -> tuple[str, ...]:
-        """The tags that a question must keep apart: all, where no station is picked."""
-        return () if row[2] else tuple(sorted(name for name, one in self.fields(row).items() if one.tag))
+        """The tags that a question must keep apart: all, where no station is picked and series are not too many."""
+        return (
+            ()
+            if row[2] or self.crowd(row)
+            else tuple(sorted(name for name, one in self.fields(row).items() if one.tag))
+        )
 
     def telling(self, row: Row) -> tuple[str, ...]:
         """Those of them that tell its series apart; none where it has one series."""
         return next((one.by for one in self.known if (one.bucket, one.measurement, one.station) == row), ())
+
+    def crowd(self, row: Row) -> int:
+        """How many series a table has, where they are too many to be drawn apart; else 0."""
+        count = next((one.series for one in self.known if (one.bucket, one.measurement, one.station) == row), 1)
+        return count if count > MOST_SERIES else 0
+
+    def several(self, row: Row) -> bool:
+        """Whether a table has several series, apart or together."""
+        return bool(self.telling(row) or self.crowd(row))
 
     def counter(self, row: Row) -> str:
         """A field that every row has."""
@@ -163,14 +177,15 @@ def promised(tables: Iterable[type[DataTable]], rules: Rules | None = None) -> l
 def joined(*parts: Sequence[Known]) -> tuple[Known, ...]:
     """Several accounts of the same tables as one; of two words on one field the later one counts, but never no unit."""
     found: dict[Row, dict[str, Field]] = {}
-    by: dict[Row, tuple[str, ...]] = {}
+    last: dict[Row, Known] = {}
     for one in (known for part in parts for known in part):
-        by[one.bucket, one.measurement, one.station] = one.by
+        last[one.bucket, one.measurement, one.station] = one
         fields = found.setdefault((one.bucket, one.measurement, one.station), {})
         for name, word in one.fields.items():
             before = fields.get(name)
             fields[name] = replace(word, unit=word.unit or before.unit) if before else word
-    return tuple(Known(*row, fields, by=by[row]) for row, fields in sorted(found.items()))
+    told = sorted(found.items())
+    return tuple(Known(*row, fields, by=last[row].by, series=last[row].series) for row, fields in told)
 
 
 def rows_of(series: Iterable[Shown]) -> list[Row]:

@@ -143,7 +143,8 @@ def words_of(sensor: Sensor) -> dict[str, tuple[str, str]]:
 
 def missing(shown: Panel, look: Look, section: str) -> list[Tile]:
     """The share of the rows of each day, for every table whose interval is known."""
-    known = [(one, every) for one in shown.series if (every := look.site.interval(one.table))]
+    plain = [one for one in shown.series if not look.site.crowd(one.table)]
+    known = [(one, every) for one in plain if (every := look.site.interval(one.table))]
     if not known:
         return []
     targets = []

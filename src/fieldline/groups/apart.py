@@ -10,6 +10,7 @@ from .levels import natural
 from .shown import Known
 
 Tags = Mapping[str, str]
+MOST_SERIES = 100  # of a table that are shown: containers, topics and the like come and go by thousands
 _NATURAL = 1000  # series that are sorted as people count; for more it takes too long
 _ALWAYS = "host"  # the machine that asked, said wherever there are several
 

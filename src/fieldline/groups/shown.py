@@ -26,7 +26,7 @@ class Known:
 
     station: the name of the series; '' where there are no tags, or where it is of all rows. interval: between rows,
     where no class says it [s]; None: not known. tags: where no tag names a device. by: where it is all rows of several
-    series, the tags that tell these apart.
+    series, the tags that tell these apart. series: how many these are.
     """
 
     bucket: str
@@ -36,6 +36,7 @@ class Known:
     interval: float | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     by: tuple[str, ...] = ()
+    series: int = 1
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ T = TypeVar("T")
 RUNS = "runs"  # what became of fieldline's own runs is no measurement of the station
 LONGEST = 20 * 366 * 86_400_000  # [ms] of a request
 MOST_FIELDS = 40  # of a request
-MOST_SERIES = 100  # of a table whose tags name no device: containers, topics and the like come and go by thousands
 DAILY = 366 * 86_400_000 * 3  # [ms] of a fingerprint or a map of what is missing
 EDGES = (0.5, 2.0, 4.0, 6.0, 8.0, 10.0)  # [m s-1] lower ends of the classes of a rose; below the first it is calm
 _TIME = {"ge": -9_000_000_000_000, "le": 9_000_000_000_000}  # [ms]: what fits into nanoseconds
@@ -217,10 +216,10 @@ def _known_of(desk: Desk, fields: dict[str, Field], look: Look) -> list[Known]:
 
 def few(look: Look, newest: Mapping[str, int]) -> Mapping[str, int]:
     """The series that are shown, with their newest time [ns]: all devices, but of other tags, of which a table may have
-    any number, at most MOST_SERIES."""
-    if len(newest) <= MOST_SERIES or look.by_device:
+    any number, at most apart.MOST_SERIES."""
+    if len(newest) <= apart.MOST_SERIES or look.by_device:
         return newest
-    return {name: newest[name] for name in apart.few(newest, MOST_SERIES, pictures.DAY)}
+    return {name: newest[name] for name in apart.few(newest, apart.MOST_SERIES, pictures.DAY)}
 
 
 def _states(desk: Desk, access: Access) -> Iterator[dict[str, Any]]:
