@@ -16,6 +16,7 @@ from fieldline.groups.apart import MOST_SERIES
 from fieldline.ports import Field
 from fieldline.sinks.looking import name_of, tags_of
 from grafana_queries import left, questions
+from influxql_cases import difference, real
 from serving import PROJECT, serving
 
 STEP, ROWS = 10, 30  # [s]; rows of each series
@@ -41,10 +42,10 @@ def telegraf(hosts, end):
             yield f"system,host={host} load1=0.5,load5=0.6,load15=0.7 {at}"
 
 
-def fed(server, hosts=("atlas",), more=()):
-    """Write them; return when the last row was. [s]"""
+def fed(server, hosts=("atlas",), more=lambda end: ()):
+    """Write them, and what `more` makes; return when the last row was. [s]"""
     end = int(time.time()) // STEP * STEP
-    server.write("\n".join([*telegraf(hosts, end), *more]), precision="s", path="/api/v2/write")
+    server.write("\n".join([*telegraf(hosts, end), *more(end)]), precision="s", path="/api/v2/write")
     return end
 
 
@@ -270,14 +271,17 @@ def test_devices_and_the_latest_rows_are_as_they_were(one_host):
 # ---- Grafana ---------------------------------------------------------------------------------------------------------
 
 
+def nodes(end):
+    """Rows of two devices that a tag other than `station` names. end: [s]"""
+    return [f"nodes,node={node} Temp_2m={node}.5,Temp_4m=3 {end - 60 * k}" for node in (1, 2) for k in range(9)]
+
+
 @pytest.fixture(scope="module")
 def grafana(tmp_path_factory):
     """A server with two hosts, and the dashboards that are made of its store."""
     folder = tmp_path_factory.mktemp("grafana")
     with serving(folder / "home", tables=[]) as server:
-        now = int(time.time())
-        more = [f"nodes,node={node} Temp_2m={node}.5,Temp_4m=3 {now - 60 * k}" for node in (1, 2) for k in range(9)]
-        end = fed(server, ("atlas", "birch"), more)
+        end = fed(server, ("atlas", "birch"), nodes)
         (folder / "site.yaml").write_text(f"home: {folder / 'home'}\n", encoding="utf-8")
         out = folder / "out"
         assert main(None, ["dashboards", "export", str(out), "--config", str(folder / "site.yaml")], PROJECT) == 0
@@ -303,6 +307,22 @@ def test_no_question_of_a_dashboard_mixes_series(grafana):
             called = [re.sub(r"\$tag_(\w+)", lambda match, one=one: one[match[1]], target["alias"]) for one in series]
             assert len({*called}) == len(called), target["alias"]
     assert seen > 15
+
+
+def test_influxd_answers_as_we_do(grafana, influxd, database):
+    """Of the same lines; `runs` has no rows in either."""
+    server, end, made = grafana
+    influxd.write(database, "\n".join([*telegraf(("atlas", "birch"), end), *nodes(end)]), "s")
+    until = (end + 1) * 1000
+    asked = {query for one in made for _, _, _, query in questions(one, until, 3_600_000) if '"runs"' not in query}
+    wrong = []
+    for query, theirs in zip(sorted(asked), real(influxd, database, sorted(asked)), strict=True):
+        (result,) = server.query(query)
+        ours = result["error"] if "error" in result else result.get("series", [])
+        assert theirs, query
+        if words := difference(theirs, ours, query):
+            wrong.append(f"{query}: {words}")
+    assert not wrong and len(asked) > 20
 
 
 def test_a_legend_says_what_tells_series_apart(grafana):
