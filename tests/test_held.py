@@ -1,5 +1,6 @@
 """What Windows refuses while another program has a file open, and the names that it keeps for itself."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,18 @@ def test_rows_set_aside_get_a_file_that_windows_has_too(tmp_path, name):
 def test_a_table_of_an_ordinary_name_keeps_its_file():
     assert file_name("yard.Met") == "yard.Met.jsonl"
     assert file_name("x" * 300) != file_name("x" * 301)
+
+
+def test_letters_that_the_system_has_not_are_left_out_of_a_name(monkeypatch):
+    def ascii_only(name):
+        return name.encode("ascii")
+
+    usual = file_name("yärd.Met 東")
+    monkeypatch.setattr(os, "fsencode", ascii_only)
+    assert usual == "yärd.Met_東.jsonl"
+    assert file_name("yärd.Met 東").isascii()
+    assert file_name("yärd.Met 東") != file_name("yörd.Met 東")
+    assert file_name("yard.Met") == "yard.Met.jsonl"
 
 
 def test_a_quarantine_that_is_open_in_a_spreadsheet_is_waited_for_and_then_told(tmp_path, monkeypatch):

@@ -49,9 +49,18 @@ class Quarantine:
 def file_name(name: str) -> str:
     """The file of a table of this name, such that every system has files of that name."""
     plain = re.sub(r"[^\w.-]+", "_", name)
-    if len(plain) > _LONGEST:
-        plain = f"{plain[:_LONGEST]}~{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    if not _is_a_name(plain):
+        plain = re.sub(r"[^\x21-\x7e]+", "_", plain)[:_LONGEST]
+        plain = f"{plain}~{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
     return f"{'_' * is_device(plain)}{plain}.jsonl"
+
+
+def _is_a_name(name: str) -> bool:
+    """Whether this system takes such a name: not too long, and of letters that it has (in the locale C only ASCII)."""
+    try:
+        return len(os.fsencode(name)) <= 2 * _LONGEST and len(name) <= _LONGEST
+    except UnicodeEncodeError:
+        return False
 
 
 def _line(file: Path, row: BadRow) -> str:
