@@ -411,6 +411,24 @@ def test_rows_that_come_while_the_page_is_loaded_are_not_missed(look, tmp_path):
         seen.close(tmp_path)
 
 
+def test_a_clock_that_a_slow_answer_made_late_hides_no_row(look, tmp_path):
+    with serving(tmp_path / "home", keys=False, bucket="b", tables=[]) as server:
+        put(server.store, "b", "m", "s", {"Temp_2m": 1.0}, pd.Timestamp.now("UTC").floor("s") - pd.Timedelta("1h"))
+        slow = [8]  # [s] of the first answer only
+
+        def late(route):
+            answer = route.fetch()
+            time.sleep(slow.pop() if slow else 0)
+            route.fulfill(response=answer)
+
+        seen = look("#last=3h", url=server.url, routes={"**/api/status": late})
+        seen.page.wait_for_selector('.live[data-how="live"]')
+        put(server.store, "b", "m", "s", {"Temp_2m": 2.5}, pd.Timestamp.now("UTC").floor("s"))
+        value = "document.querySelector('.panel li[data-series=\"b/m/s/Temp_2m\"] .value')?.innerText"
+        until(seen.page, f"{value}?.startsWith('2.5')")
+        seen.close(tmp_path)
+
+
 def test_a_link_shows_the_same_view(look):
     seen = look("#last=12h&zone=utc&theme=dark&flags=hide")
     page = seen.page

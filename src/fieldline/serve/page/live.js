@@ -1,6 +1,7 @@
 /** New rows without a reload: the server says that some came; if it can't, we ask. */
 
 import { ask } from "./api.js";
+import { serverTime } from "./state.js";
 
 const PATIENCE = 5000; // between two questions when nothing is told [ms]
 
@@ -21,7 +22,8 @@ export function listen(came, tell, isNew) {
   const stream = new EventSource("/api/events");
   let first = true; // all that there is: of it the pictures lack only what came while the page was being loaded
   stream.addEventListener("latest_data", (event) => {
-    const { changed, rows } = JSON.parse(event.data), tables = namesOf(first ? rows.filter(isNew) : changed);
+    const { now, changed, rows } = JSON.parse(event.data), tables = namesOf(first ? rows.filter(isNew) : changed);
+    serverTime(now); // an answer that was long on its way made our clock late, and a range up to it would end before these rows
     if (tables.size || !first) came(tables);
     first = false;
   });

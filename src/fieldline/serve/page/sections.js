@@ -59,7 +59,7 @@ function section(group) {
 }
 
 /** blank: asked for, and there was nothing in the range; since: when it was asked for last [ms]. */
-const itemOf = (panel, group) => ({ panel, group, series: panel.series, made: null, blank: false, since: 0 });
+const itemOf = (panel, group) => ({ panel, group, series: panel.series, made: null, blank: false, since: 0, later: null });
 
 /** Add the pairs that somebody chose, and take away those that nobody wants any more. */
 function adopt() {
@@ -172,7 +172,11 @@ function isEmpty({ panel, series }) {
 
 /** Whether a picture that was empty has values by now; asked now and then, without a place on the page. */
 async function lookAgain(item) {
-  if (now() - item.since < MINUTE) return;
+  const wait = item.since + MINUTE - now();
+  if (wait > 0) { // what came now must not wait for what comes next
+    item.later ??= setTimeout(() => { item.later = null; if (item.blank) lookAgain(item); }, wait);
+    return;
+  }
   item.since = now();
   const { columns } = await load(item.series, view, 50).catch(() => ({ columns: new Map() }));
   if ([...columns.values()].some(({ mean }) => mean.some((value) => value !== null && value !== undefined))) { item.blank = false; arrange(); }
