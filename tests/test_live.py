@@ -19,7 +19,7 @@ from loopback import DIRECT, ServerError, fetch
 from serving import serving
 
 NOW = pd.Timestamp.now("UTC").floor("s")
-PATIENCE = 30  # [s] for what takes one or two
+PATIENCE = 90  # [s] for what takes one or two
 
 
 @pytest.fixture

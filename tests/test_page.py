@@ -32,7 +32,7 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-PATIENCE = 30_000  # [ms] for what takes a fraction of a second
+PATIENCE = 90_000  # [ms] for what takes a fraction of a second on a machine that has nothing else to do
 LOADED = ".panel[data-loaded]"
 FOLDED = ".fold:not([hidden])"  # the line in place of pictures without rows
 HOSTILE = (
@@ -192,7 +192,7 @@ def until(page, expression, arg=None, end=None):
     """Wait for something to be true on the page (playwright's own way needs eval, which the page forbids).
 
     Args:
-        end: when waiting ends, as time.time() counts; None: half a minute from now.
+        end: when waiting ends, as time.time() counts; None: PATIENCE from now.
     """
     end = end or time.time() + PATIENCE / 1000
     while not page.evaluate(expression, arg):
@@ -353,14 +353,15 @@ def test_what_a_run_brings_is_told_at_once_and_seen_without_a_reload(browser, tm
     mast.run()
     with served_by_command(mast.site.home, config=mast.site.config) as (url, _):
         context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(f"{url}/#last=3h")
         page.wait_for_selector(LOADED, timeout=PATIENCE)
         page.wait_for_selector('.live[data-how="live"]', timeout=PATIENCE)
         client = socketio.Client(reconnection=False)
         client.on("latest_data", told.put)
-        client.connect(url, auth={"measurements": ["Met"]}, wait_timeout=30)
-        told.get(timeout=30)  # what there was before
+        client.connect(url, auth={"measurements": ["Met"]}, wait_timeout=PATIENCE / 1000)
+        told.get(timeout=PATIENCE / 1000)  # what there was before
         for _ in range(3):
             newest, ended = mast.run()
             shown = f"{mast.number / 10:.1f}"
@@ -384,6 +385,7 @@ def put(store, bucket, measurement, station, fields, at):
 
 def test_without_events_the_page_asks(browser, tower):
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.route("**/api/events", lambda route: route.abort())
     page.goto(tower.url)
@@ -450,6 +452,7 @@ def test_a_link_shows_the_same_view(look):
 
 def test_a_legend_says_what_is_off_before_the_values_come(browser, tower):
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.route("**/api/series?*", lambda route: None)  # asked, and never answered
     page.goto(f"{tower.url}/#off={TABLE}/Temp_34m")
@@ -927,11 +930,13 @@ def test_where_there_are_keys_the_page_wants_one(browser, tmp_path):
     with serving(tmp_path / "home", keys=True, bucket="b", tables=[]) as server:
         put(server.store, "b", "tower", "s", {"Temp_2m": 1.0}, pd.Timestamp.now("UTC").floor("s"))
         context = browser.new_context(http_credentials={"username": "any", "password": "wrong"})
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(server.url)
         page.wait_for_selector("main .notice >> text=API key", timeout=PATIENCE)
         context.close()
         context = browser.new_context(http_credentials={"username": "any", "password": server.key})
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(server.url)
         page.wait_for_selector(LOADED, timeout=PATIENCE)

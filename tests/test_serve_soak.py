@@ -118,7 +118,7 @@ class Readers:
         self.grew("device", pd.Timestamp(found["series"][0]["rows"][-1]["time"]))
 
     def live(self, dice):
-        with DIRECT.open(f"{self.url}/api/events?measurement=Met", timeout=30) as stream:
+        with DIRECT.open(f"{self.url}/api/events?measurement=Met", timeout=90) as stream:
             for _ in range(dice.choice((1, 1, 2))):  # the rows that are there; sometimes also news
                 while not (line := stream.readline()).startswith(b"data: "):
                     assert line, "the stream has ended"
