@@ -70,7 +70,7 @@ def test_a_name_tells_the_tags_of_a_series(tags):
     assert {tag: value for tag, value in found.items() if value} == there
 
 
-@pytest.mark.parametrize("word", ["", "umbs", "=", "=a", "a=b,", ",a=b", "a=b,c", "a=b=c", "a=\\", "a=b,,c=d"])
+@pytest.mark.parametrize("word", ["", "umbs", "==", "=a", "a=b,", ",a=b", "a=b,c", "a=b=c", "a=\\", "a=b,,c=d"])
 def test_other_words_are_no_name(word):
     assert tags_of(word) is None
 
@@ -207,10 +207,20 @@ def test_a_series_without_a_tag_is_one_too(tmp_path):
 def test_a_tag_that_comes_later_leaves_the_names_as_they_were(tmp_path):
     now = int(time.time())
     with serving(tmp_path / "home", tables=[]) as server:
-        server.write(f"v,vehicle=a speed=1 {now - 1}", precision="s")
-        assert [one["station"] for one in server.json("/api/layout")["tables"]] == ["vehicle=a"]
-        server.write(f"v,vehicle=a speed=1 {now}\nv,trip=1,vehicle=a speed=1 {now}", precision="s")
-        assert {one["station"] for one in server.json("/api/layout")["tables"]} == {"vehicle=a", "trip=1,vehicle=a"}
+        server.write(f"v,vehicle=a speed=1 {now - 1}\nv speed=1 {now - 1}", precision="s")
+        assert {one["station"] for one in server.json("/api/layout")["tables"]} == {"vehicle=a", "="}
+        server.write(f"v,vehicle=a speed=1 {now}\nv,trip=1,vehicle=a speed=1 {now}\nv speed=2 {now}", precision="s")
+        found = [one["station"] for one in server.json("/api/layout")["tables"]]
+        assert sorted(found) == ["=", "trip=1,vehicle=a", "vehicle=a"]
+
+
+def test_a_table_that_gets_its_first_tags_has_no_series_of_all_rows_left(tmp_path):
+    now = int(time.time())
+    with serving(tmp_path / "home", tables=[]) as server:
+        for line, names in (("v", [""]), ("v,vehicle=a", ["=", "vehicle=a"]), ("v,station=s,vehicle=a", ["", "s"])):
+            server.write(f"{line} speed=1 {now}", precision="s")
+            for path in ("status", "layout"):
+                assert sorted(one["station"] for one in server.json(f"/api/{path}")["tables"]) == names
 
 
 def test_rows_of_several_years_are_asked_from_memory_by_series(tmp_path):

@@ -301,12 +301,13 @@ def _is_fresh(known: tuple[int, float] | None, newest: int) -> bool:
 
 
 class Heads:
-    """The first and the newest time of each station of each measurement; safe to use from several threads."""
+    """The first and the newest time of each series of each measurement; safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
         self._follower, self._lock = Follower(path), threading.Lock()
         self._known: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
         self._touched: dict[tuple[str, str], int] = {}
+        self._naming: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def newest(self, look: Look) -> dict[str, int]:
         """Stations and their newest time. [ns]"""
@@ -317,8 +318,8 @@ class Heads:
         table = (look.table.bucket, look.table.measurement)
         with self._lock:
             self._follow(look)
-            if table not in self._known:
-                self._known[table] = look.stations()
+            if table not in self._known or self._naming[table] != look.naming:
+                self._known[table], self._naming[table] = look.stations(), look.naming
             elif table in self._touched:
                 known = self._known[table]
                 for station, (first, last) in look.stations(self._touched[table]).items():

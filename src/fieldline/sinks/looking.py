@@ -47,21 +47,25 @@ _MADE = {
 DAY = 86_400 * 10**9  # ns
 _NUMBER = ("number", "integer", "boolean")
 _SPECIAL = re.compile(r"([\\,=])")  # what stands between tags in the name of a series
+_NO_TAG = "="
 _PAIR = re.compile(r"((?:[^\\,=]|\\.)+)=((?:[^\\,=]|\\.)*)(,|\Z)", re.DOTALL)
 
 
 def name_of(tags: Mapping[str, str]) -> str:
     """The name of a series that no tag of a device names: `cpu=cpu0,host=a`, by the names of the tags.
 
-    An empty tag is none; a series whose tags are all empty is `cpu=`. A backslash stands before `\\`, `,` and `=`.
+    An empty tag is none, so that a tag that comes later changes no name; the series without any is `=`. A backslash
+    stands before `\\`, `,` and `=`.
     """
-    there = {tag: value for tag, value in sorted(tags.items()) if value} or dict.fromkeys(sorted(tags)[:1], "")
-    return ",".join("=".join(_SPECIAL.sub(r"\\\1", word) for word in pair) for pair in there.items())
+    there = [pair for pair in sorted(tags.items()) if pair[1]]
+    return ",".join("=".join(_SPECIAL.sub(r"\\\1", word) for word in pair) for pair in there) or _NO_TAG
 
 
 def tags_of(name: str) -> dict[str, str] | None:
     """The tags in a name that `name_of` made; None: it is none."""
     found, place = dict[str, str](), 0
+    if name == _NO_TAG:
+        return found
     while match := _PAIR.match(name, place):
         tag, value = (re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in match.group(1, 2))
         found[tag] = value
@@ -336,6 +340,11 @@ class Look:
         """Whether a tag says whose the rows are, so that it alone names series."""
         return any(column.field.name in DEVICE_TAGS for column in self.table.tags)
 
+    @property
+    def naming(self) -> tuple[str, ...]:
+        """The names of the tags that name a series: with another one, names may be others."""
+        return tuple(column.field.name for column in self._naming())
+
     def _naming(self) -> list[Column]:
         """The tags that name a series: that of the device, or all."""
         tags = {column.field.name: column for column in self.table.tags}
@@ -358,8 +367,10 @@ class Look:
         if self.by_device:
             return [station]
         tags = self.tags(station)
-        known = tags is not None and (tags_of(station) or {"": ""}).keys() <= tags.keys()
-        return [tags[column.field.name] for column in self._naming()] if tags is not None and known else None
+        said = tags_of(station)
+        if tags is None or said is None or not said.keys() <= tags.keys():
+            return None
+        return [tags[column.field.name] for column in self._naming()]
 
     def _join(self, back: int = 0) -> Sql:
         """Series and a time of each, as `_ends` binds them, and no row that is too old for any of them.
