@@ -4,8 +4,12 @@ import contextlib
 import uuid
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from servers import Facade, Influxd
+
+settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # as hypothesis has it on CI: how fast a machine is tells nothing of what must be true
 
 
 def pytest_collection_modifyitems(items):
