@@ -703,7 +703,8 @@ def test_series_of_telegraf_are_lines_with_a_name_each(look, tmp_path):
         names = page.locator(".card[data-table] .name").all_inner_texts()
         assert [" ".join(one.split()) for one in names] == ["cpu cpu0", "cpu cpu1"]
         picture.locator(".menu summary").click()
-        assert picture.locator(".menu a[download]").all_inner_texts() == ["Download as CSV", "Download as Parquet"]
+        links = picture.locator(".menu a[download]")
+        becomes(page, links.all_inner_texts, ["Download as CSV", "Download as Parquet"])
         picture.locator(".menu summary").click()
         picture.locator(".legend button", has_text="cpu1").click()
         until(page, "new URLSearchParams(location.hash.slice(1)).get('off') === 'b/cpu/cpu=cpu1,host=atlas/usage_user'")
