@@ -451,3 +451,18 @@ def test_a_home_on_another_computer_is_known(monkeypatch, folder, kind, share):
     monkeypatch.setattr(sys, "platform", "win32")
     assert on_a_share(folder) is share
     assert asked in ([], [f"{folder[:2]}\\"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a name of bytes")
+def test_a_name_that_is_no_text_costs_its_file_alone_and_is_in_the_log(tmp_path, capsys):
+    project = tmp_path_with_site(tmp_path)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "good.dat").write_text(MET, encoding="utf-8")
+    (tmp_path / "files" / os.fsdecode(b"t\xfcr.dat")).write_text(MET, encoding="utf-8")
+    (tmp_path / "config" / "site.yaml").write_text("jobs: [{name: t, files: ['files/*.dat']}]\n", encoding="utf-8")
+    assert main("run", [], project=project) == 1
+    said = capsys.readouterr()
+    assert "good.dat" not in said.err and "t\\udcfcr.dat: found a name that is no text" in said.err
+    assert "2        2" in said.out or "3        2" in said.out
+    log = (tmp_path / "data" / "logs" / "fieldline.log").read_text(encoding="utf-8")
+    assert "t\\udcfcr.dat: found a name that is no text" in log

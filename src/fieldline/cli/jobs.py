@@ -269,6 +269,7 @@ class Work:
         act: Callable[[FileManager, Outcome], None],
         outcome: Outcome,
     ) -> None:
+        _refuse_broken_name(path)
         planner = Planner(tables, unknown, own.bucket, own.utc_offset, own.keep_days)
         sink: Sink = Nowhere() if self.options.dry_run else self.store
         there = self.outbox is not None or store_path(self.settings).exists() or not self.options.dry_run
@@ -375,6 +376,14 @@ class Work:
         self.memory.drop_runs(waiting[-1][0])
         if gone := self.store.expire(pd.Timestamp(now)):
             log.info("deleted %s rows that are past their bucket's retention", f"{gone:,}")
+
+
+def _refuse_broken_name(path: Path) -> None:
+    """Refuse a name with half a character, which nothing can remember. Raises: InputError."""
+    shown = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    if shown != str(path):
+        fix = "Rename the file: a copy from an older system has such a name."
+        raise InputError(shown, "a name that is no text", "one in UTF-8", fix)
 
 
 def _spelled_out(files: Sequence[Path]) -> list[Path]:

@@ -57,7 +57,10 @@ def append_line(home: Path, text: str) -> None:
     """One warning from a process without the lock of `home`: it must not rotate the log under the one that has it."""
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    with suppress(PermissionError), (folder / "fieldline.log").open("a", encoding="utf-8") as log:
+    with (
+        suppress(PermissionError),
+        (folder / "fieldline.log").open("a", encoding="utf-8", errors="backslashreplace") as log,
+    ):
         log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}Z WARNING {text}\n")
 
 
@@ -73,6 +76,7 @@ def open_log(
         maxBytes=settings.megabytes * 2**20,
         backupCount=settings.keep,
         encoding="utf-8",
+        errors="backslashreplace",
         delay=True,
     )
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
