@@ -141,3 +141,10 @@ def wanted(*numbers):
 def manager(path, sink, memory=None, store=None, folder=None):
     """A file joined to a sink, without configuration."""
     return FileManager(path, sink, Planner(), Quarantine(folder), memory or Memory(None), store)
+
+
+def until_one_is_left(processes):
+    """Wait until all processes but one have ended, four minutes at most."""
+    until = time.monotonic() + 240
+    while sum(process.poll() is None for process in processes) > 1 and time.monotonic() < until:
+        time.sleep(0.05)

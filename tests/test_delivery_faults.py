@@ -19,6 +19,7 @@ import pytest
 from delivering import Clock, Mast, header, ns, row, rows, stored, temp, wanted
 from faults import DropAfterStoring, GarbageAnswer, ResetMidBody, Slow, Status, TooLarge
 from fieldline.sources.memory import Memory
+from growing import until_one_is_left
 from servers import Influxd
 
 OUTAGE_RUNS = int(os.environ.get("FIELDLINE_OUTAGE_RUNS", "40"))
@@ -450,11 +451,13 @@ def test_of_eight_drivers_one_delivers(facade, tmp_path):
     site = Mast(tmp_path / "site", server.url, influxdb={"timeout_seconds": 300}, outbox={"seconds": 600})
     site.path.write_bytes(header() + rows(0, count - 1))
     others_are_done = threading.Event()
-    server.faults = lambda _: None if others_are_done.wait(240) else Slow(0)
+
+    def held(_):
+        others_are_done.wait(240)
+
+    server.faults = held
     drivers = [site.start() for _ in range(8)]
-    until = time.monotonic() + 240
-    while sum(process.poll() is None for process in drivers) > 1 and time.monotonic() < until:
-        time.sleep(0.05)
+    until_one_is_left(drivers)
     others_are_done.set()
     said = [process.communicate()[1] for process in drivers]
     assert sorted(process.returncode for process in drivers) == [0] + 7 * [75], said

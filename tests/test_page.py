@@ -210,11 +210,14 @@ def becomes(page, found, wanted):
 
 
 SETTLED = """new Promise((done) => {
-    const waits = (one) => { const { width, top, bottom } = one.getBoundingClientRect(); return width && bottom > 0 && top < innerHeight; };
+    const waits = (one) => {
+        const { width, top, bottom } = one.getBoundingClientRect();
+        return width && bottom > 0 && top < innerHeight;
+    };
     const look = (left) => requestAnimationFrame(() => (left ? look(left - 1) : done(
         ![...document.querySelectorAll('.panel[data-stale]')].some(waits))));
     look(4);
-})"""  # a picture may be looked for, asked for and drawn each in a frame of its own  # noqa: E501
+})"""  # a picture may be looked for, asked for and drawn each in a frame of its own
 
 
 def settled(page):

@@ -40,7 +40,10 @@ def main(options: argparse.Namespace) -> int:
     text, key = keys.add(options.name, read if read or write else [ALL], write, options.days)
     print(text)
     for bucket in _strange(settings, [*read, *write]):
-        print(f"note: there is no bucket {bucket!r} yet; `fieldline read` lists those there are", file=sys.stderr)
+        print(
+            f"note: there is no bucket {bucket!r} yet; `fieldline read` lists those there are, docs/api.md makes one",
+            file=sys.stderr,
+        )
     holds = f"reads {_names(key.read)}, writes {_names(key.write)}, {_until(key)}"
     print(
         f"This is shown once; {keys.path} keeps only its hash. {_served(options, settings)}. {key.name}: {holds}.\n"
